@@ -1,0 +1,3 @@
+export * from "./change.js";
+export * from "./principal.js";
+export * from "./ulid.js";

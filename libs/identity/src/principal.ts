@@ -1,0 +1,17 @@
+/** Who is asking, on every internal call and every API request. */
+export interface Principal {
+  readonly username: string;
+  readonly groups: readonly string[];
+  readonly uid?: string;
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The principal of one of our own services. */
+export const servicePrincipal = (service: string): Principal => ({
+  username: `system:tiphys:${service}`,
+  groups: ["system:tiphys:services", "system:authenticated"],
+});
+
+export const clusterAdmin: Principal = { username: "admin", groups: ["system:masters", "system:authenticated"] };
+
+export const anonymous: Principal = { username: "system:anonymous", groups: ["system:unauthenticated"] };

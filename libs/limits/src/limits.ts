@@ -1,0 +1,49 @@
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Every limit on input, in one place. Bytes, counts, depths; times are milliseconds. */
+export const limits = {
+  /** Largest request body of the Kubernetes API (the real server's 3 MiB). */
+  kubeRequestBytes: 3 * MiB,
+  /** Largest single object in the store (etcd's default request size). */
+  kubeObjectBytes: 1.5 * MiB,
+  /** Operations in one JSON patch (the real server's 10,000). */
+  jsonPatchOperations: 10_000,
+  /** Nesting of JSON and YAML input. */
+  documentDepth: 100,
+  /** One YAML file of a source. */
+  yamlFileBytes: 10 * MiB,
+  /** Documents in one YAML stream. */
+  yamlDocuments: 10_000,
+  /** YAML aliases expanded in one document. */
+  yamlAliasedNodes: 10_000,
+  /** All manifests of one source together. */
+  renderOutputBytes: 50 * MiB,
+  renderFiles: 10_000,
+  renderMilliseconds: 90_000,
+  /** Webhook body (Argo Events' maxPayloadSize default). */
+  webhookBodyBytes: 1 * MiB,
+  /** Replay window of a signed webhook. */
+  webhookReplayMilliseconds: 300_000,
+  /** gRPC message both ways, as Argo CD's default. */
+  grpcMessageBytes: 200 * MiB,
+  /** Body of a REST request to our API. */
+  restBodyBytes: 5 * MiB,
+  /** A script's or container's captured `outputs.result` (Argo Workflows' 256 kB). */
+  taskResultBytes: 256 * KiB,
+  /** Recursion of templates (Argo Workflows' 100). */
+  templateDepth: 100,
+  /** Items of one withItems/withParam/withSequence loop. */
+  loopItems: 10_000,
+  /** Steps of fuel for one expression. */
+  expressionFuel: 1_000_000,
+  expressionBytes: 64 * KiB,
+  /** One response of a web metric provider. */
+  metricResponseBytes: 1 * MiB,
+  /** One response of an HTTP trigger that is kept. */
+  triggerResponseBytes: 64 * KiB,
+  /** Bytes of one container's log that are kept. */
+  podLogBytes: 10 * MiB,
+  /** One message on the bus (NATS' max_payload default). */
+  busMessageBytes: 1 * MiB,
+} as const;

@@ -1,0 +1,152 @@
+import {
+  type MethodDefinition as GrpcMethod,
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from "@grpc/grpc-js";
+import { UnimplementedError } from "@tiphys/errors";
+import type { Principal } from "@tiphys/identity";
+import { limits } from "@tiphys/limits";
+import type { Logger, Metrics } from "@tiphys/telemetry";
+import type { CallContext, MethodDefinition, ServedService } from "./service.js";
+import { toGrpcStatus } from "./status.js";
+
+export interface GrpcServerOptions {
+  readonly services: readonly ServedService[];
+  /** Who is calling `path` (`/package.Service/Method`); throws Unauthenticated or PermissionDenied. */
+  authenticate(metadata: Readonly<Record<string, string>>, path: string): Promise<Principal>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** The FileDescriptorSet served by reflection, in base64; absent: no reflection. */
+  readonly descriptorSet?: string;
+}
+
+/** A grpc-js server with health and, when asked, reflection. Bind it, or inject connections into it. */
+export async function createGrpcServer(options: GrpcServerOptions): Promise<Server> {
+  const server = new Server({
+    "grpc.max_receive_message_length": limits.grpcMessageBytes,
+    "grpc.max_send_message_length": limits.grpcMessageBytes,
+  });
+  const handled = options.metrics.counter("grpc_server_handled_total", "RPCs completed on the server", [
+    "grpc_service",
+    "grpc_method",
+    "grpc_code",
+  ]);
+  for (const { definition, handlers } of options.services) {
+    const methods: Record<string, GrpcMethod<unknown, unknown>> = {};
+    const implementation: Record<string, (call: never, callback: never) => void> = {};
+    for (const [name, method] of Object.entries(definition.methods)) {
+      const path = `/${definition.fullName}/${method.name}`;
+      methods[name] = grpcMethod(path, method);
+      const handler = handlers[name];
+      const finished = (code: number) =>
+        handled.add({ grpc_service: definition.fullName, grpc_method: method.name, grpc_code: String(code) });
+      const context = async (
+        call: ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>,
+      ): Promise<CallContext> => {
+        const metadata = flatten(call.metadata);
+        const abort = new AbortController();
+        call.on("cancelled", () => abort.abort());
+        return { principal: await options.authenticate(metadata, path), signal: abort.signal, metadata };
+      };
+      const fail = (error: unknown) => {
+        const status = toGrpcStatus(error);
+        finished(status.code);
+        if (status.code === 2 || status.code === 13) options.log.error("rpc failed", { path, error });
+        return status;
+      };
+      if (method.requestStream) {
+        implementation[name] = ((_call: unknown, callback?: sendUnaryData<unknown>) => {
+          callback?.(toGrpcStatus(new UnimplementedError(path)));
+        }) as never;
+      } else if (method.responseStream) {
+        implementation[name] = (async (call: ServerWritableStream<unknown, unknown>) => {
+          try {
+            if (!handler) throw new UnimplementedError(path);
+            const ctx = await context(call);
+            for await (const item of handler(call.request, ctx)) {
+              if (call.cancelled) return;
+              if (!call.write(item))
+                await new Promise((resolve) => {
+                  call.once("drain", resolve);
+                  call.once("cancelled", resolve);
+                });
+            }
+            finished(0);
+            call.end();
+          } catch (error) {
+            call.emit("error", fail(error));
+          }
+        }) as never;
+      } else {
+        implementation[name] = (async (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
+          try {
+            if (!handler) throw new UnimplementedError(path);
+            const response = await handler(call.request, await context(call));
+            finished(0);
+            callback(null, response);
+          } catch (error) {
+            callback(fail(error));
+          }
+        }) as never;
+      }
+    }
+    server.addService(methods, implementation as never);
+  }
+  await addHealth(server, options.services);
+  if (options.descriptorSet) await addReflection(server, options.descriptorSet);
+  return server;
+}
+
+function grpcMethod(path: string, method: MethodDefinition): GrpcMethod<unknown, unknown> {
+  const encode = (type: MethodDefinition["requestType"]) => (message: unknown) =>
+    Buffer.from(type.encode(message).finish());
+  return {
+    path,
+    requestStream: method.requestStream,
+    responseStream: method.responseStream,
+    requestSerialize: encode(method.requestType),
+    requestDeserialize: (bytes) => method.requestType.decode(bytes),
+    responseSerialize: encode(method.responseType),
+    responseDeserialize: (bytes) => method.responseType.decode(bytes),
+  };
+}
+
+export function flatten(metadata: Metadata): Record<string, string> {
+  const flat: Record<string, string> = {};
+  for (const [name, value] of Object.entries(metadata.getMap())) if (typeof value === "string") flat[name] = value;
+  return flat;
+}
+
+async function addHealth(server: Server, services: readonly ServedService[]): Promise<void> {
+  const { HealthImplementation } = await import("grpc-health-check");
+  const statuses = Object.fromEntries([["", "SERVING"], ...services.map((s) => [s.definition.fullName, "SERVING"])]);
+  new HealthImplementation(statuses as never).addToServer(server);
+}
+
+async function addReflection(server: Server, descriptorSet: string): Promise<void> {
+  const [{ ReflectionService }, loader] = await Promise.all([import("@grpc/reflection"), import("@grpc/proto-loader")]);
+  const packages = loader.loadFileDescriptorSetFromBuffer(Buffer.from(descriptorSet, "base64"));
+  new ReflectionService(packages as never).addToServer(server);
+}
+
+/** Binds on an address; resolves to the port. TLS when a certificate is given. */
+export function bindGrpc(
+  server: Server,
+  address: string,
+  tls?: { cert: string; key: string; ca?: string },
+): Promise<number> {
+  const credentials = tls
+    ? ServerCredentials.createSsl(
+        tls.ca ? Buffer.from(tls.ca) : null,
+        [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }],
+        tls.ca !== undefined,
+      )
+    : ServerCredentials.createInsecure();
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => (error ? reject(error) : resolve(port)));
+  });
+}

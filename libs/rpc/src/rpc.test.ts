@@ -1,0 +1,91 @@
+import { virtualClock } from "@tiphys/clock";
+import { codeOf, NotFoundError, UnauthenticatedError } from "@tiphys/errors";
+import { servicePrincipal } from "@tiphys/identity";
+import { tiphysControllerV1Controller as controller, descriptorSet } from "@tiphys/proto";
+import { Secret } from "@tiphys/secret";
+import { createMetrics, silentLogger } from "@tiphys/telemetry";
+import {
+  bindGrpc,
+  type Client,
+  createGrpcServer,
+  createServiceTokens,
+  grpcChannel,
+  memoryClient,
+  serve,
+} from "./index.js";
+
+type Definition = typeof controller.ControllerServiceDefinition;
+
+const served = serve(controller.ControllerServiceDefinition, {
+  async explain(request, call) {
+    if (request.name === "absent") throw new NotFoundError(`${request.resource} absent is not there`);
+    return {
+      decisions: [
+        { position: "1", at: "", actions: ["apply"], reasons: [{ code: "Caller", message: call.principal.username }] },
+      ],
+    };
+  },
+});
+
+const clock = virtualClock(new Date("2026-01-01T00:00:00Z"));
+const tokens = createServiceTokens({ key: new Secret("k".repeat(32)), clock });
+
+async function grpc(token: () => Promise<string>) {
+  const server = await createGrpcServer({
+    services: [served],
+    authenticate: (metadata) => tokens.verify((metadata["authorization"] ?? "").replace("Bearer ", "")),
+    log: silentLogger,
+    metrics: createMetrics(),
+    descriptorSet,
+  });
+  const port = await bindGrpc(server, "127.0.0.1:0");
+  const channel = grpcChannel({ target: `127.0.0.1:${port}`, token });
+  return {
+    client: channel.client(controller.ControllerServiceDefinition),
+    stop: () => {
+      channel.close();
+      server.forceShutdown();
+    },
+  };
+}
+
+describe.each(["gRPC", "memory", "memory, encoded"])("a service over %s", (transport) => {
+  let client: Client<Definition>;
+  let stop = () => {};
+  beforeAll(async () => {
+    if (transport === "gRPC") ({ client, stop } = await grpc(() => tokens.issue("api-server")));
+    else {
+      client = memoryClient(controller.ControllerServiceDefinition, served, {
+        principal: servicePrincipal("api-server"),
+        encoded: transport.includes("encoded"),
+      });
+    }
+  });
+  afterAll(() => stop());
+
+  it("answers, and knows who called", async () => {
+    const { decisions } = await client.explain({ resource: "rollouts", namespace: "shop", name: "web" });
+    expect(decisions?.[0]?.reasons?.[0]?.message).toBe("system:tiphys:api-server");
+    expect(decisions?.[0]?.actions).toEqual(["apply"]);
+  });
+
+  it("throws the error class that the handler threw", async () => {
+    const failing = client.explain({ resource: "rollouts", name: "absent" });
+    await expect(failing).rejects.toThrow("rollouts absent is not there");
+    await expect(failing).rejects.toBeInstanceOf(NotFoundError);
+  });
+});
+
+it("refuses a caller without a valid token", async () => {
+  const { client, stop } = await grpc(async () => "forged");
+  const error = await client.explain({ name: "web" }).catch((e: unknown) => e);
+  expect(codeOf(error)).toBe("Unauthenticated");
+  stop();
+});
+
+it("refuses a token after its life", async () => {
+  const token = await tokens.issue("repo-server");
+  await expect(tokens.verify(token)).resolves.toMatchObject({ username: "system:tiphys:repo-server" });
+  await clock.advance(601_000);
+  await expect(tokens.verify(token)).rejects.toBeInstanceOf(UnauthenticatedError);
+});

@@ -1,0 +1,2 @@
+export * from "./programs.js";
+export * from "./wait.js";

@@ -1,0 +1,2 @@
+/** Every layer problem in the workspace at `root`, as sentences. */
+export function layerProblems(root: string): string[];
