@@ -1,0 +1,180 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { InvalidArgumentError, messageOf } from "@tiphys/errors";
+import { Command, CommanderError, Option } from "commander";
+import * as commands from "./commands.js";
+import { connect } from "./connection.js";
+import { applicationView, eventSourceView, type KindView, rolloutView, sensorView, workflowView } from "./kinds.js";
+
+/** Exit codes: 0 done, 1 refused or failed, 2 wrong use. */
+const FAILED = 1;
+const WRONG_USE = 2;
+const EVENT_POLL_MS = 1_000;
+
+interface Common {
+  data?: string;
+  namespace?: string;
+  output: string;
+}
+
+/** Runs the `tiphys` command; resolves to its exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const abort = new AbortController();
+  process.once("SIGINT", () => abort.abort());
+  const world = (options: Common): commands.World => ({
+    connect: () => connect(dataFolder(options.data)),
+    print: (text) => console.log(text),
+    now: () => new Date(),
+    signal: abort.signal,
+  });
+  const program = build(world);
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE;
+    if (abort.signal.aborted) return 130;
+    console.error(`tiphys: ${messageOf(error)}`);
+    return error instanceof InvalidArgumentError && error.field.startsWith("--") ? WRONG_USE : FAILED;
+  }
+}
+
+/** --data, TIPHYS_DATA, or the nearest `.tiphys` folder upwards from here. */
+function dataFolder(given: string | undefined): string {
+  const named = given ?? process.env["TIPHYS_DATA"];
+  if (named) return named;
+  for (let folder = process.cwd(); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, ".tiphys", "login.json"))) return join(folder, ".tiphys");
+    if (dirname(folder) === folder) return join(process.cwd(), ".tiphys");
+  }
+}
+
+type WorldOf = (options: Common) => commands.World;
+
+function build(world: WorldOf): Command {
+  const program = new Command("tiphys")
+    .description("GitOps delivery, workflows, progressive rollouts and events")
+    .exitOverride();
+  program
+    .command("up")
+    .description("start the whole suite on the embedded cluster")
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .action(async (_options, command: Command) => {
+      const bundle = join(dirname(fileURLToPath(import.meta.url)), "../../standalone/dist/main.mjs");
+      const { main: standalone } = await import(pathToFileURL(bundle).href);
+      await standalone(command.args);
+    });
+
+  const app = group(program, "app", "applications (GitOps delivery)");
+  viewCommands(app, applicationView, world);
+  common(app.command("sync <name>").description("bring the cluster to what the repository says"))
+    .option("--revision <revision>", "another revision than the target's")
+    .option("--prune", "also delete what the repository no longer has")
+    .option("--dry-run", "only say what would happen")
+    .option("--async", "do not wait for the end")
+    .action((name: string, o) =>
+      commands.syncApplication(world(o), applicationView, name, {
+        ...target(o),
+        revision: o.revision,
+        prune: o.prune,
+        dryRun: o.dryRun,
+        wait: !o.async,
+      }),
+    );
+
+  const wf = group(program, "wf", "workflows").alias("workflow");
+  viewCommands(wf, workflowView, world);
+  common(wf.command("submit [file]").description("run a workflow from a file, or from a template with --from"))
+    .option("--from <template>", "workflowtemplate/NAME")
+    .option("-p, --parameter <name=value...>", "workflow parameters", [])
+    .option("--wait", "wait for the end")
+    .option("--log", "follow the logs")
+    .action((file: string | undefined, o) =>
+      commands.submitWorkflow(world(o), workflowView, {
+        ...target(o),
+        file,
+        from: o.from,
+        parameters: o.parameter,
+        wait: o.wait ?? false,
+        log: o.log ?? false,
+      }),
+    );
+  common(wf.command("logs <name>").description("what its pods print"))
+    .option("-f, --follow", "go on until the workflow has finished")
+    .action((name: string, o) => commands.workflowLogs(world(o), name, o.namespace, o.follow ?? false));
+  for (const action of ["stop", "terminate", "suspend", "resume"]) {
+    common(wf.command(`${action} <name>`).description(`${action} a workflow`)).action((name: string, o) =>
+      commands.act(world(o), workflowView, "workflow", name, action, target(o)),
+    );
+  }
+
+  const rollout = group(program, "rollout", "progressive rollouts").alias("ro");
+  viewCommands(rollout, rolloutView, world);
+  common(rollout.command("promote <name>").description("go on to the next step"))
+    .option("--full", "skip all steps, pauses and analyses")
+    .action((name: string, o) =>
+      commands.act(world(o), rolloutView, "rollout", name, o.full ? "promote-full" : "promote", target(o)),
+    );
+  for (const action of ["abort", "retry", "pause", "resume", "restart"]) {
+    common(rollout.command(`${action} <name>`).description(`${action} a rollout`)).action((name: string, o) =>
+      commands.act(world(o), rolloutView, "rollout", name, action, target(o)),
+    );
+  }
+  common(rollout.command("undo <name>").description("go back to an earlier revision"))
+    .option("--to-revision <number>", "which one; the one before when absent", Number)
+    .action((name: string, o) =>
+      commands.act(world(o), rolloutView, "rollout", name, "undo", { ...target(o), revision: o.toRevision }),
+    );
+
+  const event = group(program, "event", "events, their sources and sensors");
+  common(event.command("list").description("the newest events"))
+    .option("--change <id>", "only those of one change")
+    .option("--limit <count>", "how many", Number, 50)
+    .action((o) => commands.listEvents(world(o), target(o), { change: o.change, limit: o.limit }));
+  common(event.command("get <id>").description("one event")).action((id: string, o) =>
+    commands.listEvents(world(o), target(o), { id, limit: 1_000 }),
+  );
+  common(event.command("watch").description("every event as it comes")).action((o) =>
+    commands.watchEvents(world(o), target(o), (signal) => delay(EVENT_POLL_MS, undefined, { signal })),
+  );
+  common(event.command("sources").description("event sources")).action((o) =>
+    commands.list(world(o), eventSourceView, target(o)),
+  );
+  common(event.command("sensors").description("sensors")).action((o) => commands.list(world(o), sensorView, target(o)));
+  return program;
+}
+
+const group = (program: Command, name: string, description: string): Command =>
+  program.command(name).description(description).exitOverride();
+
+function common(command: Command): Command {
+  return command
+    .exitOverride()
+    .option("--data <folder>", "data folder of the server (holds login.json)")
+    .option("-n, --namespace <namespace>", "namespace")
+    .addOption(new Option("-o, --output <format>", "table, json, yaml or name").default("table"));
+}
+
+const target = (o: Common): commands.Target => ({
+  ...(o.namespace ? { namespace: o.namespace } : {}),
+  output: commands.parseFormat(o.output),
+});
+
+function viewCommands(parent: Command, view: KindView, world: WorldOf): void {
+  common(parent.command("list").alias("ls").description(`all ${view.resource}`))
+    .option("-l, --selector <labels>", "label selector")
+    .action((o) => commands.list(world(o), view, target(o), o.selector));
+  common(parent.command("get <name>").description("one, in detail")).action((name: string, o) =>
+    commands.get(world(o), view, name, target(o)),
+  );
+  common(parent.command("watch [name]").description("a line at every change")).action((name: string | undefined, o) =>
+    commands.watch(world(o), view, { ...target(o), ...(name ? { name } : {}) }),
+  );
+  common(parent.command("explain <name>").description("why it is as it is: its controller's newest decisions")).action(
+    (name: string, o) => commands.explain(world(o), view, name, target(o)),
+  );
+}
