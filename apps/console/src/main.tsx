@@ -201,7 +201,7 @@ function Login({ onDone }: { onDone: () => void }) {
         User name <input name="username" defaultValue="admin" autoComplete="username" />
       </label>
       <label>
-        Password <input name="password" type="password" autoComplete="current-password" autoFocus />
+        Password <input name="password" type="password" autoComplete="current-password" />
       </label>
       <button type="submit">Log in</button>
       {problem && <p role="alert">{problem}</p>}

@@ -1,1 +1,4 @@
+export * from "./host.js";
+export * from "./run.js";
 export * from "./service.js";
+export * from "./settings.js";

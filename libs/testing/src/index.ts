@@ -1,2 +1,3 @@
 export * from "./programs.js";
 export * from "./wait.js";
+export * from "./git-server.js";
