@@ -1,3 +1,5 @@
-export * from "./programs.js";
-export * from "./wait.js";
 export * from "./git-server.js";
+export * from "./postgres.js";
+export * from "./programs.js";
+export * from "./servers.js";
+export * from "./wait.js";

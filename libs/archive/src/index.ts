@@ -1,0 +1,3 @@
+export * from "./archive.js";
+export * from "./postgres-archive.js";
+export * from "./sqlite-archive.js";
