@@ -1,0 +1,33 @@
+/**
+ * Every outgoing connection of ours goes through one dialer: egress policy (metadata addresses are refused), cluster
+ * names (`web.shop.svc`) resolved to where the pods really listen, and recording or answering for simulation.
+ */
+export interface Dialer {
+  fetch(request: DialRequest): Promise<DialResponse>;
+  /** Where a host and port really are; the same when it is no cluster name. Throws PermissionDenied when policy forbids it. */
+  resolve(host: string, port: number): Promise<{ host: string; port: number }>;
+}
+
+export interface DialRequest {
+  /** Who dials, for policy, metrics and records: `metric-provider/web`, `trigger/http`, `git`… */
+  readonly purpose: string;
+  /** Namespace that short cluster names are relative to. */
+  readonly namespace?: string;
+  readonly url: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+  /** Milliseconds for the whole exchange. */
+  readonly timeout: number;
+  /** Largest response body in bytes; a larger one is an error. */
+  readonly maxBytes: number;
+  readonly insecureSkipVerify?: boolean;
+  readonly ca?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface DialResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
