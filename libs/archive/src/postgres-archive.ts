@@ -1,69 +1,77 @@
-import { Secret } from "@tiphys/secret";
+import { messageOf, UnavailableError } from "@tiphys/errors";
+import type { Secret } from "@tiphys/secret";
+import type { Logger } from "@tiphys/telemetry";
 import type { Archive } from "./archive.js";
-import { decodeRow, encodeRecord, listStatement, type Row } from "./rows.js";
+import { columns, pageOf, type Row, recordOf, searchSql, valuesOf } from "./query.js";
 
-/** History in PostgreSQL, shared by all replicas. Loads its library on first use. */
-export async function createPostgresArchive({ url }: { url: string | Secret }): Promise<Archive> {
+export interface PostgresArchiveOptions {
+  /** `postgres://user:password@host:port/database`. */
+  readonly url: Secret;
+  readonly log: Logger;
+}
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS tiphys_archive (
+    uid TEXT PRIMARY KEY, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT COLLATE "C" NOT NULL, phase TEXT NOT NULL,
+    started_at BIGINT, finished_at BIGINT, change_id TEXT, labels JSONB NOT NULL, object JSON NOT NULL
+  );
+  CREATE INDEX IF NOT EXISTS tiphys_archive_started ON tiphys_archive (COALESCE(started_at, 0) DESC, uid DESC);
+  CREATE INDEX IF NOT EXISTS tiphys_archive_place ON tiphys_archive (namespace, kind, name);
+  CREATE INDEX IF NOT EXISTS tiphys_archive_change ON tiphys_archive (change_id);
+  CREATE INDEX IF NOT EXISTS tiphys_archive_labels ON tiphys_archive USING GIN (labels);
+`;
+/** Any number; services that start together must not create the table at the same time. */
+const SCHEMA_LOCK = 7_246_001;
+
+/** The archive on PostgreSQL, shared by all processes. */
+export async function createPostgresArchive({ url, log }: PostgresArchiveOptions): Promise<Archive> {
   const { default: pg } = await import("pg");
-  const pool = new pg.Pool({ connectionString: url instanceof Secret ? url.reveal() : url, max: 4 });
-  // One statement with a lock, so that replicas that start together do not race to create the tables.
-  await pool.query(`
-    BEGIN;
-    SELECT pg_advisory_xact_lock(727274);
-    CREATE TABLE IF NOT EXISTS tiphys_archive (
-      uid TEXT PRIMARY KEY, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, phase TEXT NOT NULL,
-      started_at TEXT, finished_at TEXT, change_id TEXT, position TEXT NOT NULL COLLATE "C", object JSONB NOT NULL);
-    CREATE TABLE IF NOT EXISTS tiphys_archive_labels (
-      uid TEXT NOT NULL REFERENCES tiphys_archive(uid) ON DELETE CASCADE, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (uid, name));
-    CREATE INDEX IF NOT EXISTS tiphys_archive_position ON tiphys_archive (position DESC);
-    CREATE INDEX IF NOT EXISTS tiphys_archive_change ON tiphys_archive (change_id);
-    COMMIT;
-  `);
-  const labelsOf = async (uid: string) =>
-    (await pool.query("SELECT name, value FROM tiphys_archive_labels WHERE uid = $1", [uid])).rows;
-  const withLabels = async (row: Row) => decodeRow(row, await labelsOf(row.uid));
+  const pool = new pg.Pool({ connectionString: url.reveal(), max: 4, connectionTimeoutMillis: 10_000 });
+  pool.on("error", (error) => log.warn("the archive lost a connection", { error: error.message }));
+  const ask = async (sql: string, values: readonly (string | number | null)[] = []) => {
+    try {
+      return await pool.query<Row>(sql, [...values]);
+    } catch (error) {
+      throw new UnavailableError(`the archive on PostgreSQL failed: ${messageOf(error)}`, { cause: error });
+    }
+  };
+  try {
+    await ask(`BEGIN; SELECT pg_advisory_xact_lock(${SCHEMA_LOCK}); ${schema} COMMIT;`);
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+  // The driver would parse JSON columns; the texts are wanted as they are.
+  const select =
+    "SELECT uid, kind, namespace, name, phase, started_at, finished_at, change_id, labels::text, object::text";
+  const marks = columns.map((_, index) => `$${index + 1}`).join(", ");
+  const updates = columns.slice(1).map((column) => `${column} = EXCLUDED.${column}`);
 
   return {
     async put(record) {
-      const connection = await pool.connect();
-      try {
-        await connection.query("BEGIN");
-        await connection.query(
-          `INSERT INTO tiphys_archive (uid, kind, namespace, name, phase, started_at, finished_at, change_id, position, object)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-           ON CONFLICT (uid) DO UPDATE SET phase = excluded.phase, started_at = excluded.started_at, finished_at = excluded.finished_at,
-             change_id = excluded.change_id, position = excluded.position, object = excluded.object`,
-          encodeRecord(record),
-        );
-        await connection.query("DELETE FROM tiphys_archive_labels WHERE uid = $1", [record.uid]);
-        for (const [name, value] of Object.entries(record.labels)) {
-          await connection.query("INSERT INTO tiphys_archive_labels (uid, name, value) VALUES ($1, $2, $3)", [
-            record.uid,
-            name,
-            value,
-          ]);
-        }
-        await connection.query("COMMIT");
-      } catch (error) {
-        await connection.query("ROLLBACK");
-        throw error;
-      } finally {
-        connection.release();
-      }
+      const insert = `INSERT INTO tiphys_archive (${columns.join(", ")}) VALUES (${marks})`;
+      await ask(`${insert} ON CONFLICT (uid) DO UPDATE SET ${updates.join(", ")}`, valuesOf(record));
     },
     async get(uid) {
-      const { rows } = await pool.query<Row>("SELECT * FROM tiphys_archive WHERE uid = $1", [uid]);
-      return rows[0] && (await withLabels(rows[0]));
+      const { rows } = await ask(`${select} FROM tiphys_archive WHERE uid = $1`, [uid]);
+      return rows[0] && recordOf(rows[0]);
     },
     async list(query) {
-      const { sql, values, limit } = listStatement(query, (n) => `$${n}`);
-      const { rows } = await pool.query<Row>(sql, values);
-      const items = await Promise.all(rows.slice(0, limit).map(withLabels));
-      return { items, ...(rows.length > limit ? { continue: rows[limit - 1]?.position ?? "" } : {}) };
+      const values: (string | number)[] = [];
+      const bind = (value: string | number) => `$${values.push(value)}`;
+      const { sql, limit } = searchSql(query, {
+        bind,
+        hasLabel: (name, value) => `labels @> ${bind(JSON.stringify({ [name]: value }))}::jsonb`,
+      });
+      const { rows } = await ask(`${select} FROM tiphys_archive ${sql}`, values);
+      return pageOf(rows, limit);
     },
     async delete(uid) {
-      return ((await pool.query("DELETE FROM tiphys_archive WHERE uid = $1", [uid])).rowCount ?? 0) > 0;
+      const { rowCount } = await ask("DELETE FROM tiphys_archive WHERE uid = $1", [uid]);
+      return (rowCount ?? 0) > 0;
     },
-    close: () => pool.end(),
+    async close() {
+      if (!pool.ended) await pool.end();
+    },
   };
 }

@@ -1,83 +1,134 @@
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { virtualClock } from "@tiphys/clock";
+import { systemClock, virtualClock } from "@tiphys/clock";
 import { Secret } from "@tiphys/secret";
-import { silentLogger } from "@tiphys/telemetry";
-import { describeWith, startRedis } from "@tiphys/testing";
+import { silentLogger as log } from "@tiphys/telemetry";
+import { describeWith, eventually, programPath } from "@tiphys/testing";
+import { Redis } from "ioredis";
 import { cacheContract } from "./contract.js";
-import { createLocalCache, createRedisCache } from "./index.js";
+import { createLocalCache } from "./local-cache.js";
+import { createRedisCache } from "./redis-cache.js";
 
-const log = silentLogger;
 const start = new Date("2026-01-01T00:00:00Z");
-const folder = () => mkdtemp(join(tmpdir(), "cache-"));
 
-cacheContract("memory", async () => {
-  const cache = await createLocalCache({ clock: virtualClock(start), log });
-  return { cache, dispose: () => cache.close() };
+describe("cache in memory", () => {
+  cacheContract(async () => {
+    const clock = virtualClock(start);
+    return { cache: await createLocalCache({ clock, log }), pass: (milliseconds) => clock.advance(milliseconds) };
+  });
 });
 
-cacheContract("disk", async () => {
-  const dir = await folder();
-  const cache = await createLocalCache({ dir, memoryBytes: 0, clock: virtualClock(start), log });
-  return { cache, dispose: () => rm(dir, { recursive: true }) };
-});
-
-describe("the local cache", () => {
+describe("cache on disk", () => {
   let dir: string;
   beforeEach(async () => {
-    dir = await folder();
+    dir = await mkdtemp(join(tmpdir(), "tiphys-cache-"));
   });
-  afterEach(() => rm(dir, { recursive: true }));
+  afterEach(() => rm(dir, { recursive: true, force: true }));
 
-  it("forgets an entry when its time is over, in memory and on disk", async () => {
+  cacheContract(async () => {
     const clock = virtualClock(start);
-    const cache = await createLocalCache({ dir, clock, log });
-    await cache.set("a", new Uint8Array([1]), 1_000);
-    await clock.advance(1_001);
-    expect(await cache.get("a")).toBeUndefined();
-    expect(await (await createLocalCache({ dir, clock, log })).get("a")).toBeUndefined();
+    // No memory, so that every answer comes from the disk.
+    const cache = await createLocalCache({ dir, memoryBytes: 0, clock, log });
+    return { cache, pass: (milliseconds) => clock.advance(milliseconds) };
   });
 
-  it("treats a damaged file as a miss", async () => {
-    const clock = virtualClock(start);
-    await (await createLocalCache({ dir, clock, log })).set("a", new Uint8Array([1, 2, 3]), 60_000);
-    const file = join(dir, (await readdir(dir))[0] ?? "");
-    const bytes = await readFile(file);
-    bytes[bytes.length - 1] = 9;
-    await writeFile(file, bytes);
-    expect(await (await createLocalCache({ dir, clock, log })).get("a")).toBeUndefined();
+  const open = (diskBytes?: number) =>
+    createLocalCache({ dir, memoryBytes: 0, clock: systemClock(), log, ...(diskBytes ? { diskBytes } : {}) });
+
+  it("finds entries of an earlier process", async () => {
+    await (await open()).set("k", Buffer.from("v"), 60_000);
+    expect(Buffer.from((await (await open()).get("k"))!).toString()).toBe("v");
   });
 
-  it("stays within its size on disk", async () => {
-    const cache = await createLocalCache({ dir, memoryBytes: 0, diskBytes: 10_000, clock: virtualClock(start), log });
-    for (let i = 0; i < 50; i++) await cache.set(`entry ${i}`, new Uint8Array(1_000), 60_000);
-    expect((await readdir(dir)).length).toBeLessThanOrEqual(10);
+  it("takes a damaged entry as a miss", async () => {
+    const cache = await open();
+    await cache.set("k", Buffer.from("value"), 60_000);
+    const [name] = await readdir(dir);
+    const bytes = await readFile(join(dir, name!));
+    bytes[bytes.length - 1]! ^= 1;
+    await writeFile(join(dir, name!), bytes);
+    expect(await cache.get("k")).toBeUndefined();
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it("keeps to its size, dropping what was not used for longest", async () => {
+    const cache = await open(1000);
+    for (const key of ["a", "b", "c"]) await cache.set(key, new Uint8Array(250), 60_000);
+    await cache.get("a");
+    await cache.set("d", new Uint8Array(250), 60_000);
+    expect(await cache.get("b")).toBeUndefined();
+    expect(await cache.get("a")).toBeDefined();
+    expect(await readdir(dir)).toHaveLength(3);
   });
 });
 
-describeWith(["redis-server"], "on Redis", () => {
-  let redis: Awaited<ReturnType<typeof startRedis>>;
+describe("Redis that is away", () => {
+  it("is a miss for every key", async () => {
+    const cache = await createRedisCache({ redis: "redis://127.0.0.1:1", key: new Secret("k"), log });
+    await cache.set("k", Buffer.from("v"), 1000);
+    expect(await cache.get("k")).toBeUndefined();
+    await cache.close();
+  });
+});
+
+describeWith(["redis-server"], "cache on Redis", () => {
+  let server: ChildProcess;
+  let redis: string;
+  let caches = 0;
+  const open = (prefix: string, key = "signing key") => createRedisCache({ redis, key: new Secret(key), prefix, log });
   beforeAll(async () => {
-    redis = await startRedis();
+    const port = await new Promise<number>((resolve) => {
+      const probe = createServer().listen(0, "127.0.0.1", () => {
+        const address = probe.address() as { port: number };
+        probe.close(() => resolve(address.port));
+      });
+    });
+    redis = `redis://127.0.0.1:${port}`;
+    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+    server = spawn(programPath("redis-server")!, args, { stdio: "ignore" });
+    await eventually(async () => {
+      const cache = await open("probe");
+      await cache.set("up", Buffer.from("1"), 60_000);
+      const up = await cache.get("up");
+      await cache.close();
+      return up !== undefined;
+    });
   });
-  afterAll(() => redis[Symbol.asyncDispose]());
-  let count = 0;
-  const open = (key: string, prefix: string) =>
-    createRedisCache({ redis: redis.url, key: new Secret(key), prefix, log });
-
-  cacheContract("Redis", async () => {
-    const cache = await open("key", `t${count++}:`);
-    return { cache, dispose: () => cache.close() };
+  afterAll(async () => {
+    const gone = new Promise((resolve) => server.once("exit", resolve));
+    server.kill("SIGKILL");
+    await gone;
   });
 
-  it("refuses an entry signed with another key, or for another name", async () => {
-    const ours = await open("ours", "shared:");
-    const theirs = await open("theirs", "shared:");
-    await theirs.set("manifests", new Uint8Array([6, 6, 6]), 60_000);
-    expect(await ours.get("manifests")).toBeUndefined();
-    expect(await theirs.get("manifests")).toBeDefined();
-    await ours.close();
-    await theirs.close();
+  cacheContract(async () => ({
+    cache: await open(`test${caches++}:`),
+    pass: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  }));
+
+  it("takes forged, moved and foreign entries as misses", async () => {
+    const cache = await open("forged:");
+    await cache.set("good", Buffer.from("value"), 60_000);
+    const client = new Redis(redis);
+    const [name] = await client.keys("forged:*");
+    const entry = (await client.getBuffer(name!))!;
+    const stranger = await open("forged:", "another key");
+    expect(await stranger.get("good")).toBeUndefined();
+
+    await cache.set("other", Buffer.from("x"), 60_000);
+    const other = (await client.keys("forged:*")).find((key) => key !== name)!;
+    await client.set(other, entry);
+    expect(await cache.get("other")).toBeUndefined();
+
+    entry[entry.length - 1]! ^= 1;
+    await client.set(name!, entry);
+    expect(await cache.get("good")).toBeUndefined();
+    await client.set(name!, "short");
+    expect(await cache.get("good")).toBeUndefined();
+    client.disconnect();
+    await cache.close();
+    await stranger.close();
   });
 });

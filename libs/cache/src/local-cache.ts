@@ -1,142 +1,159 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "@tiphys/clock";
+import { messageOf } from "@tiphys/errors";
 import type { Logger } from "@tiphys/telemetry";
 import type { Cache } from "./cache.js";
 
 export interface LocalCacheOptions {
   /** Absent: memory only. */
   readonly dir?: string;
+  /** Bytes kept in memory; default 32 MiB. */
   readonly memoryBytes?: number;
+  /** Bytes kept on disk; default 1 GiB. */
   readonly diskBytes?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-interface Entry {
+interface InMemory {
   readonly value: Uint8Array;
+  /** Epoch milliseconds. */
   readonly expires: number;
 }
 
-/** A file: 8 bytes of expiry (ms, little-endian double), 32 of SHA-256 over key, expiry and value, then the value. */
-const HEADER = 40;
+const MEMORY_BYTES = 32 * 1024 * 1024;
+const DISK_BYTES = 1024 ** 3;
+/** Expiry (8 bytes) and SHA-256 of expiry and value. */
+const HEADER = 8 + 32;
 
-/** The most recently used entries in memory, all of them on disk within a size; a damaged file is a miss. */
+const sha256 = (...parts: (string | Uint8Array)[]) => {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+};
+
+/** The cache in process: the newest entries in memory, all of them on disk when there is a folder. */
 export async function createLocalCache(options: LocalCacheOptions): Promise<Cache> {
-  const { dir, memoryBytes = 32 * 1024 * 1024, diskBytes = 512 * 1024 * 1024, clock, log } = options;
-  const memory = new Map<string, Entry>();
+  const { dir, clock, log, memoryBytes = MEMORY_BYTES, diskBytes = DISK_BYTES } = options;
+  /** Least recently used first. */
+  const memory = new Map<string, InMemory>();
   let memorySize = 0;
+  const disk = new Map<string, number>();
   let diskSize = 0;
-  let writes = 0;
+
   if (dir !== undefined) {
     await mkdir(dir, { recursive: true });
-    for (const name of await readdir(dir)) diskSize += (await stat(join(dir, name)).catch(() => undefined))?.size ?? 0;
+    const found: { name: string; size: number; used: number }[] = [];
+    for (const name of await readdir(dir)) {
+      if (name.endsWith(".tmp")) await rm(join(dir, name), { force: true });
+      else if (/^[0-9a-f]{64}$/.test(name)) {
+        const { size, mtimeMs } = await stat(join(dir, name));
+        found.push({ name, size, used: mtimeMs });
+      }
+    }
+    found.sort((a, b) => a.used - b.used);
+    for (const { name, size } of found) {
+      disk.set(name, size);
+      diskSize += size;
+    }
   }
-  const pathOf = (key: string) => join(dir ?? "", createHash("sha256").update(key).digest("hex"));
 
-  const remember = (key: string, entry: Entry) => {
-    forget(key);
+  const forgetInMemory = (name: string) => {
+    memorySize -= memory.get(name)?.value.length ?? 0;
+    memory.delete(name);
+  };
+  const keepInMemory = (name: string, entry: InMemory) => {
+    forgetInMemory(name);
     if (entry.value.length > memoryBytes / 4) return;
-    memory.set(key, entry);
-    memorySize += entry.value.length + key.length;
+    memory.set(name, entry);
+    memorySize += entry.value.length;
     for (const oldest of memory.keys()) {
       if (memorySize <= memoryBytes) break;
-      forget(oldest);
+      forgetInMemory(oldest);
     }
   };
-  const forget = (key: string) => {
-    const entry = memory.get(key);
-    if (!entry) return;
-    memory.delete(key);
-    memorySize -= entry.value.length + key.length;
+  const forgetOnDisk = async (name: string) => {
+    diskSize -= disk.get(name) ?? 0;
+    disk.delete(name);
+    if (dir !== undefined) await rm(join(dir, name), { force: true });
   };
 
-  /** Drops the least recently used files until a tenth of the space is free. */
-  const shrink = async (folder: string) => {
-    const files = await Promise.all(
-      (await readdir(folder)).map(async (name) => {
-        const found = await stat(join(folder, name)).catch(() => undefined);
-        return { path: join(folder, name), size: found?.size ?? 0, used: found?.mtimeMs ?? 0 };
-      }),
-    );
-    files.sort((a, b) => a.used - b.used);
-    diskSize = files.reduce((sum, { size }) => sum + size, 0);
-    for (const { path, size } of files) {
-      if (diskSize <= diskBytes * 0.9) break;
-      await rm(path, { force: true });
-      diskSize -= size;
+  const readFromDisk = async (name: string): Promise<InMemory | undefined> => {
+    const size = disk.get(name);
+    if (dir === undefined || size === undefined) return undefined;
+    let bytes: Buffer;
+    try {
+      bytes = await readFile(join(dir, name));
+    } catch {
+      await forgetOnDisk(name);
+      return undefined;
+    }
+    const sound =
+      bytes.length >= HEADER && sha256(bytes.subarray(0, 8), bytes.subarray(HEADER)).equals(bytes.subarray(8, HEADER));
+    if (!sound) {
+      log.warn("dropped a damaged cache entry", { name });
+      await forgetOnDisk(name);
+      return undefined;
+    }
+    disk.delete(name);
+    disk.set(name, size);
+    const now = clock.now();
+    await utimes(join(dir, name), now, now).catch(() => {});
+    return { value: bytes.subarray(HEADER), expires: Number(bytes.readBigUInt64LE(0)) };
+  };
+
+  const writeToDisk = async (name: string, { value, expires }: InMemory) => {
+    if (dir === undefined || value.length + HEADER > diskBytes) return;
+    const head = Buffer.alloc(8);
+    head.writeBigUInt64LE(BigInt(Math.round(expires)));
+    const temporary = join(dir, `${name}.${randomUUID()}.tmp`);
+    try {
+      await writeFile(temporary, Buffer.concat([head, sha256(head, value), value]));
+      await rename(temporary, join(dir, name));
+    } catch (error) {
+      // A full disk makes things slower, not wrong.
+      log.warn("cache entry was not written", { error: messageOf(error) });
+      await rm(temporary, { force: true });
+      return;
+    }
+    diskSize += value.length + HEADER - (disk.get(name) ?? 0);
+    disk.delete(name);
+    disk.set(name, value.length + HEADER);
+    for (const oldest of [...disk.keys()]) {
+      if (diskSize <= diskBytes) break;
+      await forgetOnDisk(oldest);
     }
   };
 
   return {
     async get(key) {
-      const now = clock.now().getTime();
-      const known = memory.get(key);
-      if (known) {
-        forget(key);
-        if (known.expires <= now) return undefined;
-        remember(key, known);
-        return known.value;
-      }
-      if (dir === undefined) return undefined;
-      const path = pathOf(key);
-      const bytes = await readFile(path).catch(() => undefined);
-      if (!bytes) return undefined;
-      const entry = decode(key, bytes);
-      if (!entry || entry.expires <= now) {
-        if (!entry) log.warn("damaged cache entry dropped", { path });
-        await rm(path, { force: true });
+      const name = sha256(key).toString("hex");
+      const entry = memory.get(name) ?? (await readFromDisk(name));
+      if (!entry) return undefined;
+      if (entry.expires <= clock.now().getTime()) {
+        forgetInMemory(name);
+        await forgetOnDisk(name);
         return undefined;
       }
-      remember(key, entry);
-      // The time of change is the time of use, for shrinking.
-      await utimes(path, clock.now(), clock.now()).catch(() => {});
-      return entry.value;
+      keepInMemory(name, entry);
+      return Uint8Array.from(entry.value);
     },
     async set(key, value, ttl) {
-      const entry = { value, expires: clock.now().getTime() + ttl };
-      remember(key, entry);
-      if (dir === undefined || value.length > diskBytes / 4) return;
-      const bytes = encode(key, entry);
-      const path = pathOf(key);
-      const fresh = `${path}.${writes++}.new`;
-      try {
-        await writeFile(fresh, bytes);
-        await rename(fresh, path);
-        diskSize += bytes.length;
-        if (diskSize > diskBytes) await shrink(dir);
-      } catch (error) {
-        // A cache that cannot write is a smaller cache, not a failure of the caller.
-        log.warn("cache entry not written", { error });
-        await rm(fresh, { force: true }).catch(() => {});
-      }
+      const name = sha256(key).toString("hex");
+      const entry = { value: Uint8Array.from(value), expires: clock.now().getTime() + ttl };
+      keepInMemory(name, entry);
+      await writeToDisk(name, entry);
     },
     async delete(key) {
-      forget(key);
-      if (dir !== undefined) await rm(pathOf(key), { force: true });
+      const name = sha256(key).toString("hex");
+      forgetInMemory(name);
+      await forgetOnDisk(name);
     },
     async close() {
       memory.clear();
+      memorySize = 0;
     },
   };
-}
-
-function digest(key: string, header: Buffer, value: Uint8Array): Buffer {
-  return createHash("sha256").update(String(key.length)).update(key).update(header).update(value).digest();
-}
-
-function encode(key: string, { value, expires }: Entry): Buffer {
-  const header = Buffer.alloc(8);
-  header.writeDoubleLE(expires);
-  return Buffer.concat([header, digest(key, header, value), value]);
-}
-
-function decode(key: string, bytes: Buffer): Entry | undefined {
-  if (bytes.length < HEADER) return undefined;
-  const header = bytes.subarray(0, 8);
-  const value = bytes.subarray(HEADER);
-  return digest(key, header, value).equals(bytes.subarray(8, HEADER))
-    ? { value, expires: header.readDoubleLE() }
-    : undefined;
 }

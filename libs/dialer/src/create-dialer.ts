@@ -36,7 +36,12 @@ export interface DialerDeps {
 const DEFAULT_REDIRECTS = 10;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Headers that belong to the first host alone. */
-const PRIVATE_HEADERS: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization", "www-authenticate"]);
+const PRIVATE_HEADERS: ReadonlySet<string> = new Set([
+  "authorization",
+  "cookie",
+  "proxy-authorization",
+  "www-authenticate",
+]);
 
 const systemLookup = async (host: string): Promise<readonly string[]> =>
   (await dnsLookup(host, { all: true })).map(({ address }) => address);

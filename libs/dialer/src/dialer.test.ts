@@ -39,7 +39,13 @@ describe("dialer", () => {
   });
   const records: DialRecord[] = [];
   const dialer = (deps: Partial<DialerDeps> = {}) =>
-    createDialer({ clock: systemClock(), log: silentLogger, metrics: noMetrics, record: (one) => records.push(one), ...deps });
+    createDialer({
+      clock: systemClock(),
+      log: silentLogger,
+      metrics: noMetrics,
+      record: (one) => records.push(one),
+      ...deps,
+    });
   const base = () => `http://127.0.0.1:${port}`;
 
   it("sends method, headers and body, and records the exchange", async () => {
@@ -65,8 +71,12 @@ describe("dialer", () => {
   });
 
   it("judges a redirect's target like any other, and never follows it elsewhere", async () => {
-    await expect(dialer().fetch(ask(`${base()}/to?http://169.254.169.254/`))).rejects.toMatchObject({ code: "PermissionDenied" });
-    await expect(dialer().fetch(ask(`${base()}/to?file:///etc/passwd`))).rejects.toThrow("scheme file is not supported");
+    await expect(dialer().fetch(ask(`${base()}/to?http://169.254.169.254/`))).rejects.toMatchObject({
+      code: "PermissionDenied",
+    });
+    await expect(dialer().fetch(ask(`${base()}/to?file:///etc/passwd`))).rejects.toThrow(
+      "scheme file is not supported",
+    );
   });
 
   it("follows redirects without carrying credentials to another host", async () => {
@@ -80,12 +90,18 @@ describe("dialer", () => {
   });
 
   it("ends a redirect loop", async () => {
-    const loop = dialer({ policy: { maxRedirects: 3 }, lookup: async () => ["127.0.0.1"], fetchImpl: async () => ({ status: 302, headers: { location: "/again" }, body: new Uint8Array() }) });
+    const loop = dialer({
+      policy: { maxRedirects: 3 },
+      lookup: async () => ["127.0.0.1"],
+      fetchImpl: async () => ({ status: 302, headers: { location: "/again" }, body: new Uint8Array() }),
+    });
     await expect(loop.fetch(ask("http://a.example/"))).rejects.toThrow("redirects more than 3 times");
   });
 
   it("limits time and size", async () => {
-    await expect(dialer().fetch(ask(`${base()}/hang`, { timeout: 50 }))).rejects.toMatchObject({ code: "DeadlineExceeded" });
+    await expect(dialer().fetch(ask(`${base()}/hang`, { timeout: 50 }))).rejects.toMatchObject({
+      code: "DeadlineExceeded",
+    });
     await expect(dialer().fetch(ask(`${base()}/big`))).rejects.toMatchObject({ code: "ResourceExhausted" });
   });
 
@@ -108,7 +124,9 @@ describe("dialer", () => {
     expect(text(response.body)).toBe("GET /metrics ");
     expect(seen.at(-1)?.headers["host"]).toBe("web.shop.svc");
     expect(asked).toEqual([["web.shop.svc", 80, "shop"]]);
-    await expect(dialer({ resolver }).resolve("169.254.169.254", 80)).rejects.toMatchObject({ code: "PermissionDenied" });
+    await expect(dialer({ resolver }).resolve("169.254.169.254", 80)).rejects.toMatchObject({
+      code: "PermissionDenied",
+    });
   });
 
   it.each([
@@ -117,10 +135,12 @@ describe("dialer", () => {
     { policy: { allow: ["*.example.com"] }, ok: false },
     { policy: { allow: ["127.0.0.1"] }, ok: true },
   ])("obeys the policy $policy", async ({ policy, ok }) => {
-    const answer = dialer({ policy }).fetch(ask(`${base()}/x`)).then(
-      () => true,
-      (error) => error.code !== "PermissionDenied",
-    );
+    const answer = dialer({ policy })
+      .fetch(ask(`${base()}/x`))
+      .then(
+        () => true,
+        (error) => error.code !== "PermissionDenied",
+      );
     await expect(answer).resolves.toBe(ok);
   });
 

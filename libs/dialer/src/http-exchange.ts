@@ -1,4 +1,4 @@
-import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { CanceledError, DeadlineExceededError, LimitExceededError, UnavailableError } from "@tiphys/errors";
 import type { DialResponse } from "./dialer.js";
@@ -57,7 +57,8 @@ export const httpExchange: FetchImpl = (exchange) =>
         sent.destroy();
         reject(error);
       });
-    const onAbort = () => fail(signal?.reason instanceof Error ? signal.reason : new CanceledError(`${name} was cancelled`));
+    const onAbort = () =>
+      fail(signal?.reason instanceof Error ? signal.reason : new CanceledError(`${name} was cancelled`));
     const timer = setTimeout(
       () => fail(new DeadlineExceededError(`${name} was not answered within ${exchange.timeout} ms`)),
       Math.min(exchange.timeout, LONGEST_TIMER_MS),
@@ -65,14 +66,18 @@ export const httpExchange: FetchImpl = (exchange) =>
     const onResponse = (response: IncomingMessage) => {
       const chunks: Buffer[] = [];
       let size = 0;
-      const tooLarge = () => fail(new LimitExceededError(`the answer to ${name} is larger than ${exchange.maxBytes} bytes`));
-      if (Number(response.headers["content-length"] ?? 0) > exchange.maxBytes && exchange.method !== "HEAD") return tooLarge();
+      const tooLarge = () =>
+        fail(new LimitExceededError(`the answer to ${name} is larger than ${exchange.maxBytes} bytes`));
+      if (Number(response.headers["content-length"] ?? 0) > exchange.maxBytes && exchange.method !== "HEAD")
+        return tooLarge();
       response.on("data", (chunk: Buffer) => {
         size += chunk.length;
         if (size > exchange.maxBytes) return tooLarge();
         chunks.push(chunk);
       });
-      response.on("error", (error) => fail(new UnavailableError(`${name} broke off: ${error.message}`, { cause: error })));
+      response.on("error", (error) =>
+        fail(new UnavailableError(`${name} broke off: ${error.message}`, { cause: error })),
+      );
       response.on("end", () =>
         settle(() => {
           const headers: Record<string, string> = {};

@@ -19,7 +19,12 @@ export interface EgressGuard {
 
 /** Link-local ranges: cloud metadata lives there. Refused always, whatever the policy allows. */
 const LINK_LOCAL: readonly string[] = ["169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32"];
-const METADATA_NAMES: readonly string[] = ["metadata.google.internal", "metadata", "instance-data", "instance-data.ec2.internal"];
+const METADATA_NAMES: readonly string[] = [
+  "metadata.google.internal",
+  "metadata",
+  "instance-data",
+  "instance-data.ec2.internal",
+];
 
 function addressList(entries: readonly string[], field: string): { list: BlockList; globs: RegExp[]; size: number } {
   const list = new BlockList();
@@ -30,7 +35,15 @@ function addressList(entries: readonly string[], field: string): { list: BlockLi
     const family = isIP(address);
     if (family === 0) {
       if (bits !== undefined) throw new InvalidArgumentError(field, `"${entry}" is neither a range nor a host`);
-      globs.push(new RegExp(`^${entry.toLowerCase().split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*")}$`));
+      globs.push(
+        new RegExp(
+          `^${entry
+            .toLowerCase()
+            .split("*")
+            .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
+            .join(".*")}$`,
+        ),
+      );
       continue;
     }
     size++;

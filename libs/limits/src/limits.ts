@@ -21,6 +21,10 @@ export const limits = {
   renderOutputBytes: 50 * MiB,
   renderFiles: 10_000,
   renderMilliseconds: 90_000,
+  /** Silence of one git command after which it is ended. */
+  gitMilliseconds: 90_000,
+  /** Output of `git ls-remote`. */
+  gitRefsBytes: 64 * MiB,
   /** Webhook body (Argo Events' maxPayloadSize default). */
   webhookBodyBytes: 1 * MiB,
   /** Replay window of a signed webhook. */

@@ -1,83 +1,99 @@
 import type { Clock } from "@tiphys/clock";
-import { TerminalError } from "@tiphys/errors";
+import { CanceledError, InvalidArgumentError, messageOf } from "@tiphys/errors";
 import type { Logger } from "@tiphys/telemetry";
-import type { Worker } from "bullmq";
 import type { Queue, QueueOptions } from "./queue.js";
 
 export interface BullQueueOptions extends QueueOptions {
-  /** `redis://…` */
+  /** `redis://…` or `rediss://…`. */
   readonly redis: string;
+  /** First part of every Redis key; default `tiphys`. */
   readonly prefix?: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** Jobs on BullMQ and Redis, shared by all replicas. Loads its libraries on first use. */
+const DEFAULT_ATTEMPTS = 3;
+const DEFAULT_BACKOFF_MS = 1000;
+const MOST_FAILED = 1000;
+
+/** Durable background work on Redis, shared by all processes that open the same name. */
 export async function createBullQueue<Job>(options: BullQueueOptions): Promise<Queue<Job>> {
-  const { name, redis, prefix = "tiphys", clock, log, attempts = 5, concurrency = 4, backoff = 1_000 } = options;
-  const [bull, { Redis }] = await Promise.all([import("bullmq"), import("ioredis")]);
-  // BullMQ's workers block on Redis, so a request may wait for as long as it takes.
-  const connect = () => new Redis(redis, { maxRetriesPerRequest: null });
-  const connection = connect();
-  const queue = new bull.Queue<Job>(name, { connection: connection as never, prefix });
-  const stop = new AbortController();
-  const workers: { worker: Worker; connection: InstanceType<typeof Redis> }[] = [];
-  const onError = (error: unknown) => log.warn("queue connection failed", { queue: name, error });
-  connection.on("error", onError);
-  queue.on("error", onError);
+  const { name, clock, log, attempts = DEFAULT_ATTEMPTS, concurrency = 1, backoff = DEFAULT_BACKOFF_MS } = options;
+  const bull = await import("bullmq");
+  const { Redis } = await import("ioredis");
+  // BullMQ waits for jobs with blocking commands, which must never count as failed.
+  const open = () => {
+    const connection = new Redis(options.redis, { maxRetriesPerRequest: null });
+    connection.on("error", (error) => log.warn("the job queue's Redis is away", { queue: name, error: error.message }));
+    return connection;
+  };
+  const connections = [open()];
+  const prefix = options.prefix ?? "tiphys";
+  const queue = new bull.Queue<Job>(name, {
+    connection: connections[0]!,
+    prefix,
+    defaultJobOptions: {
+      attempts,
+      backoff: { type: "exponential", delay: backoff },
+      removeOnComplete: true,
+      removeOnFail: { count: MOST_FAILED },
+    },
+  });
+  queue.on("error", (error) => log.warn("job queue failed", { queue: name, error: error.message }));
+  const stopping = new AbortController();
+  let worker: { close(): Promise<void> } | undefined;
+
   return {
     async add(id, job, { runAt } = {}) {
-      // BullMQ keeps finished jobs under their id; one that failed for good may be asked for again.
-      const present = await queue.getJob(jobId(id));
-      if (present && (await present.isFailed())) await present.remove();
-      await queue.add(name as never, job as never, {
-        jobId: jobId(id),
-        attempts,
-        backoff: { type: "exponential", delay: backoff },
-        removeOnComplete: true,
-        ...(runAt ? { delay: Math.max(0, runAt.getTime() - clock.now().getTime()) } : {}),
+      if (id === "") throw new InvalidArgumentError("id", "is empty");
+      const jobId = bullId(id);
+      const before = await queue.getJob(jobId);
+      if (before && (await before.isFailed())) await before.remove();
+      const delay = runAt ? Math.max(0, runAt.getTime() - clock.now().getTime()) : 0;
+      // The types derive the job's name and data from Job, which is open here.
+      await (queue as { add(name: string, data: unknown, options: object): Promise<unknown> }).add(id, job, {
+        jobId,
+        delay,
       });
     },
     async process(handler) {
-      const own = connect();
-      own.on("error", onError);
-      const worker = new bull.Worker<Job>(
+      const connection = open();
+      connections.push(connection);
+      const started = new bull.Worker<Job>(
         name,
         async (job) => {
-          try {
-            await handler(job.data, job.attemptsMade + 1, stop.signal);
-          } catch (error) {
-            log.warn("job failed", { queue: name, id: job.id, error });
-            if (error instanceof TerminalError) throw new bull.UnrecoverableError(error.message);
-            throw error;
-          }
+          await clock.track(handler(job.data as Job, job.attemptsMade + 1, stopping.signal));
         },
-        { connection: own as never, prefix, concurrency },
+        { connection, prefix, concurrency },
       );
-      worker.on("error", onError);
-      workers.push({ worker: worker as Worker, connection: own });
-      await worker.waitUntilReady();
+      started.on("failed", (job, error) =>
+        log.warn("job failed", { queue: name, id: job?.name, error: messageOf(error) }),
+      );
+      started.on("error", (error) => log.warn("job queue failed", { queue: name, error: error.message }));
+      worker = started;
+      await started.waitUntilReady();
     },
     async failed() {
-      const jobs = await queue.getFailed();
-      return jobs.map((job) => ({ id: originalId(job.id ?? ""), job: job.data as Job, error: job.failedReason ?? "" }));
+      const jobs = await queue.getFailed(0, MOST_FAILED);
+      return jobs.map((job) => ({ id: job.name, job: job.data as Job, error: job.failedReason ?? "" }));
     },
     async counts() {
-      const { waiting = 0, delayed = 0, active = 0, failed = 0, prioritized = 0 } = await queue.getJobCounts();
-      return { waiting: waiting + prioritized, delayed, running: active, failed };
+      const found = await queue.getJobCounts("waiting", "prioritized", "delayed", "active", "failed");
+      return {
+        waiting: (found["waiting"] ?? 0) + (found["prioritized"] ?? 0),
+        delayed: found["delayed"] ?? 0,
+        running: found["active"] ?? 0,
+        failed: found["failed"] ?? 0,
+      };
     },
     async close() {
-      stop.abort();
-      for (const { worker, connection: own } of workers) {
-        await worker.close();
-        own.disconnect();
-      }
+      stopping.abort(new CanceledError(`queue ${name} is closing`));
+      await worker?.close();
       await queue.close();
-      connection.disconnect();
+      for (const connection of connections) connection.disconnect();
     },
   };
 }
 
-/** BullMQ keeps `:` for itself and takes no id that is a whole number. */
-const jobId = (id: string): string => `job-${encodeURIComponent(id)}`;
-const originalId = (id: string): string => decodeURIComponent(id.replace(/^job-/, ""));
+/** BullMQ refuses ids with a colon and ids that look like numbers. */
+const bullId = (id: string): string => `j-${encodeURIComponent(id)}`;

@@ -1,82 +1,113 @@
-import { InvalidArgumentError } from "@tiphys/errors";
-import { eventually } from "@tiphys/testing";
-import type { Queue } from "./queue.js";
+import type { Queue, QueueOptions } from "./queue.js";
 
-interface Job {
-  readonly text: string;
+type Make = (options: Omit<QueueOptions, "name">) => Promise<Queue<{ n: number }>>;
+
+/** One queue that survives closing: `open` may be called again after `close`. */
+export interface QueueUnderTest {
+  open: Make;
+  cleanup(): Promise<void>;
 }
 
-/** What every queue has to do. `make` opens the same queue again after a close. */
-export function queueContract(
-  name: string,
-  make: () => Promise<{ open(): Promise<Queue<Job>>; dispose(): Promise<void> }>,
-): void {
-  describe(`the ${name} queue`, () => {
-    let place: Awaited<ReturnType<typeof make>>;
-    beforeEach(async () => {
-      place = await make();
-    });
-    afterEach(() => place.dispose());
+async function until(done: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 3000; tries++) {
+    if (await done()) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error("the condition did not come true within 15 s");
+}
 
-    it("runs each job once, and one id is one job", async () => {
-      const queue = await place.open();
-      const seen: string[] = [];
-      await queue.add("a:1", { text: "first" });
-      await queue.add("a:1", { text: "again" });
-      await queue.add("b", { text: "second" });
-      await queue.process(async ({ text }) => void seen.push(text));
-      await eventually(() => seen.length === 2);
-      expect(seen.sort()).toEqual(["first", "second"]);
-      await eventually(async () => (await queue.counts()).waiting + (await queue.counts()).running === 0);
-      await queue.close();
-    });
+/** What every job queue promises; both implementations pass it. */
+export function queueContract(make: () => Promise<QueueUnderTest>): void {
+  let under: QueueUnderTest;
+  let queue: Queue<{ n: number }>;
+  const open = async (options: Omit<QueueOptions, "name"> = {}) => {
+    queue = await under.open({ attempts: 3, backoff: 5, ...options });
+  };
+  beforeEach(async () => {
+    under = await make();
+  });
+  afterEach(async () => {
+    await queue.close();
+    await under.cleanup();
+  });
 
-    it("keeps jobs over a restart", async () => {
-      const before = await place.open();
-      await before.add("kept", { text: "kept" });
-      await before.close();
-      const after = await place.open();
-      const seen: string[] = [];
-      await after.process(async ({ text }) => void seen.push(text));
-      await eventually(() => seen.length === 1);
-      await after.close();
-    });
+  it("runs jobs that were added before and after the workers start", async () => {
+    await open();
+    const seen: number[] = [];
+    await queue.add("a", { n: 1 });
+    await queue.process(async ({ n }) => void seen.push(n));
+    await queue.add("b", { n: 2 });
+    await until(() => seen.length === 2);
+    expect(seen).toEqual([1, 2]);
+    await until(async () => (await queue.counts()).running === 0);
+    expect(await queue.counts()).toEqual({ waiting: 0, delayed: 0, running: 0, failed: 0 });
+  });
 
-    it("tries a failed job again, and gives up after its attempts", async () => {
-      const queue = await place.open();
-      const attempts: number[] = [];
-      await queue.process(async (_job, attempt) => {
-        attempts.push(attempt);
-        throw new Error("not today");
-      });
-      await queue.add("stubborn", { text: "x" });
-      await eventually(async () => (await queue.failed()).length === 1);
-      expect(attempts).toEqual([1, 2, 3]);
-      expect(await queue.failed()).toEqual([{ id: "stubborn", job: { text: "x" }, error: "not today" }]);
-      await queue.close();
-    });
+  it("takes a job with the id of a waiting one as the same job", async () => {
+    await open();
+    const ids = ["deploy:shop/web", "42"];
+    for (const id of [...ids, ...ids]) await queue.add(id, { n: 1 });
+    expect((await queue.counts()).waiting).toBe(2);
+    const seen: number[] = [];
+    await queue.process(async ({ n }) => void seen.push(n));
+    await until(() => seen.length === 2);
+    // Done is forgotten: the same id is a new job now.
+    await until(async () => (await queue.counts()).running === 0);
+    await queue.add("42", { n: 3 });
+    await until(() => seen.length === 3);
+  });
 
-    it("does not repeat a job whose failure is terminal", async () => {
-      const queue = await place.open();
-      let runs = 0;
-      await queue.process(async () => {
-        runs++;
-        throw new InvalidArgumentError("text", "is wrong");
-      });
-      await queue.add("wrong", { text: "x" });
-      await eventually(async () => (await queue.failed()).length === 1);
-      expect(runs).toBe(1);
-      await queue.close();
+  it("tries again with back-off, counting tries, and keeps what failed for good", async () => {
+    await open();
+    const tries: number[] = [];
+    await queue.process(async (_, attempt) => {
+      tries.push(attempt);
+      throw new Error("no luck");
     });
+    await queue.add("a", { n: 1 });
+    await until(async () => (await queue.failed()).length === 1);
+    expect(tries).toEqual([1, 2, 3]);
+    expect(await queue.failed()).toEqual([{ id: "a", job: { n: 1 }, error: "no luck" }]);
+    // Adding it again gives it new tries.
+    await queue.add("a", { n: 2 });
+    await until(() => tries.length === 6);
+  });
 
-    it("holds a delayed job back", async () => {
-      const queue = await place.open();
-      await queue.add("later", { text: "x" }, { runAt: new Date(Date.now() + 3_600_000) });
-      await queue.process(async () => {
-        throw new Error("too early");
-      });
-      expect(await queue.counts()).toMatchObject({ delayed: 1, running: 0, failed: 0 });
-      await queue.close();
+  it("waits for runAt", async () => {
+    await open();
+    const seen: number[] = [];
+    await queue.process(async ({ n }) => void seen.push(n));
+    await queue.add("later", { n: 2 }, { runAt: new Date(Date.now() + 300) });
+    expect((await queue.counts()).delayed).toBe(1);
+    await queue.add("now", { n: 1 });
+    await until(() => seen.length === 2);
+    expect(seen).toEqual([1, 2]);
+  });
+
+  it("runs no more at once than allowed", async () => {
+    await open({ concurrency: 2 });
+    let running = 0;
+    let most = 0;
+    let done = 0;
+    for (let n = 0; n < 8; n++) await queue.add(`job-${n}`, { n });
+    await queue.process(async () => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running--;
+      done++;
     });
+    await until(() => done === 8);
+    expect(most).toBe(2);
+  });
+
+  it("keeps jobs over a restart", async () => {
+    await open();
+    await queue.add("a", { n: 7 });
+    await queue.close();
+    await open();
+    const seen: number[] = [];
+    await queue.process(async ({ n }) => void seen.push(n));
+    await until(() => seen.length === 1);
+    expect(seen).toEqual([7]);
   });
 }

@@ -1,31 +1,85 @@
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemClock } from "@tiphys/clock";
-import { silentLogger } from "@tiphys/telemetry";
-import { describeWith, startRedis } from "@tiphys/testing";
+import { systemClock, virtualClock } from "@tiphys/clock";
+import { silentLogger as log } from "@tiphys/telemetry";
+import { describeWith, eventually, programPath } from "@tiphys/testing";
+import { createBullQueue } from "./bull-queue.js";
 import { queueContract } from "./contract.js";
-import { createBullQueue, createLocalQueue } from "./index.js";
+import { createLocalQueue } from "./local-queue.js";
 
-const common = { clock: systemClock(), log: silentLogger, attempts: 3, backoff: 5 };
+describe("local queue", () => {
+  queueContract(async () => {
+    const dir = await mkdtemp(join(tmpdir(), "tiphys-queue-"));
+    return {
+      open: (options) => createLocalQueue({ name: "test", dir, clock: systemClock(), log, ...options }),
+      cleanup: () => rm(dir, { recursive: true, force: true }),
+    };
+  });
 
-queueContract("local", async () => {
-  const dir = await mkdtemp(join(tmpdir(), "queue-"));
-  return {
-    open: () => createLocalQueue({ ...common, name: "jobs", dir }),
-    dispose: () => rm(dir, { recursive: true }),
-  };
+  it("gives up a job that kills the process at every try", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "tiphys-queue-"));
+    const open = () => createLocalQueue({ name: "test", dir, clock: systemClock(), log, attempts: 2 });
+    const first = await open();
+    await first.add("bomb", { n: 1 });
+    let begun = 0;
+    // Two processes that never come back from the handler; neither is closed, as after kill -9.
+    await first.process(() => new Promise(() => begun++));
+    await eventually(() => begun === 1);
+    const second = await open();
+    await second.process(async () => {
+      begun++;
+      throw new Error("boom");
+    });
+    await eventually(async () => (await second.failed()).length === 1);
+    expect(begun).toBe(2);
+    await second.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it("passes hours of back-off in no time on a virtual clock", async () => {
+    const clock = virtualClock(new Date("2026-01-01T00:00:00Z"));
+    const queue = await createLocalQueue({ name: "test", clock, log, attempts: 4, backoff: 3_600_000 });
+    const at: string[] = [];
+    await queue.process(async () => {
+      at.push(clock.now().toISOString().slice(11, 16));
+      throw new Error("always");
+    });
+    await queue.add("a", {});
+    await clock.runUntil(() => at.length === 4, 86_400_000);
+    expect(at).toEqual(["00:00", "01:00", "03:00", "07:00"]);
+    await queue.close();
+  });
 });
 
-describeWith(["redis-server"], "on Redis", () => {
-  let redis: Awaited<ReturnType<typeof startRedis>>;
-  let count = 0;
+describeWith(["redis-server"], "BullMQ queue", () => {
+  let server: ChildProcess;
+  let redis: string;
+  let queues = 0;
   beforeAll(async () => {
-    redis = await startRedis();
+    const port = await new Promise<number>((resolve) => {
+      const probe = createServer().listen(0, "127.0.0.1", () => {
+        const address = probe.address() as { port: number };
+        probe.close(() => resolve(address.port));
+      });
+    });
+    redis = `redis://127.0.0.1:${port}`;
+    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+    server = spawn(programPath("redis-server")!, args, { stdio: "ignore" });
   });
-  afterAll(() => redis[Symbol.asyncDispose]());
-  queueContract("BullMQ", async () => {
-    const name = `jobs-${count++}`;
-    return { open: () => createBullQueue({ ...common, name, redis: redis.url }), dispose: async () => {} };
+  afterAll(async () => {
+    const gone = new Promise((resolve) => server.once("exit", resolve));
+    server.kill("SIGKILL");
+    await gone;
+  });
+
+  queueContract(async () => {
+    const name = `test${queues++}`;
+    return {
+      open: (options) => createBullQueue({ name, redis, clock: systemClock(), log, ...options }),
+      cleanup: async () => {},
+    };
   });
 });

@@ -53,6 +53,7 @@ export const types = {
     false,
   ),
   analysisRuns: type("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun"),
+  experiments: type("argoproj.io", "v1alpha1", "experiments", "Experiment"),
   eventBuses: type("argoproj.io", "v1alpha1", "eventbus", "EventBus"),
   eventSources: type("argoproj.io", "v1alpha1", "eventsources", "EventSource"),
   sensors: type("argoproj.io", "v1alpha1", "sensors", "Sensor"),

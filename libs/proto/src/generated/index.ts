@@ -1,4 +1,9 @@
+export * as session from "./session/session.js";
+export * as tiphysApiV1Api from "./tiphys/api/v1/api.js";
 export * as tiphysControllerV1Controller from "./tiphys/controller/v1/controller.js";
 export * as tiphysDeliveryV1Delivery from "./tiphys/delivery/v1/delivery.js";
+export * as tiphysEventsV1Events from "./tiphys/events/v1/events.js";
 export * as tiphysFactsV1Facts from "./tiphys/facts/v1/facts.js";
+export * as tiphysRepoV1Repo from "./tiphys/repo/v1/repo.js";
+export * as version from "./version/version.js";
 export { descriptorSet } from "./descriptors.js";

@@ -1,0 +1,168 @@
+import type { Bus } from "@tiphys/bus";
+import type { Clock } from "@tiphys/clock";
+import { createController, type Explanation } from "@tiphys/controller";
+import { canonicalRepositoryUrl } from "@tiphys/git";
+import type { RandomBytes } from "@tiphys/identity";
+import type { Journal } from "@tiphys/journal";
+import { type Informers, isAlreadyExists } from "@tiphys/kube";
+import type { ManifestService } from "@tiphys/render";
+import { type Application, type AppProject, keyOf, keyText, type ObjectKey, types } from "@tiphys/resources";
+import type { Service } from "@tiphys/service-host";
+import type { Logger, Metrics } from "@tiphys/telemetry";
+import { factPublisher } from "./facts.js";
+import { createLiveState } from "./live-state.js";
+import { createDeliveryReconciler } from "./reconciler.js";
+import { builtinSchemas } from "./schemas.js";
+import { createTargets } from "./targets.js";
+
+export interface AppControllerDeps {
+  readonly informers: Informers;
+  readonly manifests: ManifestService;
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly random: RandomBytes;
+  /** Facts for viewers are published here. */
+  readonly bus?: Bus;
+  /** Control namespace: Applications and AppProjects live here. */
+  readonly namespace: string;
+  /** How often repositories are asked without a reason; default 120,000, plus up to the jitter (60,000). */
+  readonly pollMilliseconds?: number;
+  readonly pollJitterMilliseconds?: number;
+  readonly workers?: number;
+  readonly owns?: (key: ObjectKey) => boolean;
+  readonly killPoint?: (name: string) => void;
+}
+
+export interface AppController extends Service {
+  /** Compares every application of a repository again, at once; answers their keys. Any spelling of the URL will do. */
+  refreshRepository(url: string): readonly string[];
+  explain(key: ObjectKey): Promise<Explanation>;
+}
+
+/** The default project, which every installation has. */
+const defaultProject = (namespace: string): AppProject => ({
+  apiVersion: "argoproj.io/v1alpha1",
+  kind: "AppProject",
+  metadata: { name: "default", namespace },
+  spec: {
+    sourceRepos: ["*"],
+    destinations: [{ server: "*", namespace: "*" }],
+    clusterResourceWhitelist: [{ group: "*", kind: "*" }],
+  },
+});
+
+/** Compares applications with their repositories and brings the cluster to what they want. */
+export function createAppController(deps: AppControllerDeps): AppController {
+  const { informers, clock, log, metrics, namespace } = deps;
+  const applications = informers.informer(types.applications);
+  const projects = informers.informer(types.appProjects);
+  const namespaces = informers.informer(types.namespaces);
+  const live = createLiveState(informers, (app) => controller.enqueue({ namespace, name: app }));
+  const targets = createTargets(deps.manifests, live, clock);
+  const reconciler = createDeliveryReconciler({
+    client: informers.client,
+    live,
+    targets,
+    projects,
+    namespaces,
+    schemas: builtinSchemas,
+    clock,
+    random: deps.random,
+    controlNamespace: namespace,
+    pollMilliseconds: deps.pollMilliseconds ?? 120_000,
+    pollJitterMilliseconds: deps.pollJitterMilliseconds ?? 60_000,
+  });
+  const controller = createController({
+    name: "applications",
+    resource: types.applications,
+    statusSubresource: false,
+    reconciler,
+    informers,
+    watches: [
+      {
+        resource: types.appProjects,
+        keys: ({ object }) =>
+          applications
+            .list(namespace)
+            .filter((app) => ((app as Application).spec.project || "default") === object.metadata.name)
+            .map(keyOf),
+      },
+    ],
+    clock,
+    journal: deps.journal,
+    log,
+    metrics,
+    workers: deps.workers ?? 10,
+    owns: (key) => key.namespace === namespace && (deps.owns?.(key) ?? true),
+    ...(deps.killPoint ? { killPoint: deps.killPoint } : {}),
+  });
+  const info = metrics.gauge("argocd_app_info", "Information about applications", [
+    "namespace",
+    "name",
+    "project",
+    "sync_status",
+    "health_status",
+  ]);
+  const syncs = metrics.counter("argocd_app_sync_total", "Number of application syncs", ["namespace", "name", "phase"]);
+  const labelsOf = (app: Application) => ({
+    namespace: app.metadata.namespace ?? "",
+    name: app.metadata.name,
+    project: app.spec.project || "default",
+    sync_status: app.status?.sync?.status ?? "Unknown",
+    health_status: app.status?.health?.status ?? "Unknown",
+  });
+  const unsubscribe: (() => void)[] = [];
+  let running = false;
+
+  return {
+    name: "app-controller",
+    async start() {
+      try {
+        await informers.client.create(types.appProjects, defaultProject(namespace), { fieldManager: "tiphys" });
+      } catch (error) {
+        if (!isAlreadyExists(error)) throw error;
+      }
+      await Promise.all([applications.synced, projects.synced, namespaces.synced]);
+      unsubscribe.push(
+        applications.onChange(({ type, object, previous }) => {
+          const app = object as Application;
+          const before = previous as Application | undefined;
+          if (before) info.remove(labelsOf(before));
+          if (type === "deleted") {
+            info.remove(labelsOf(app));
+            targets.forget(app.metadata.name);
+          } else info.set(1, labelsOf(app));
+          const phase = app.status?.operationState?.phase;
+          if (phase && phase !== "Running" && before?.status?.operationState?.phase === "Running") {
+            syncs.add({ namespace: app.metadata.namespace ?? "", name: app.metadata.name, phase });
+          }
+        }),
+      );
+      if (deps.bus) unsubscribe.push(applications.onChange(factPublisher(deps.bus, clock)));
+      await controller.start();
+      running = true;
+    },
+    async stop() {
+      running = false;
+      for (const end of unsubscribe.splice(0)) end();
+      await controller.stop();
+    },
+    ready: async () => (running ? controller.ready() : "the app-controller has not started"),
+    refreshRepository(url) {
+      const wanted = canonicalRepositoryUrl(url);
+      const keys: string[] = [];
+      for (const object of applications.list(namespace)) {
+        const repository = (object as Application).spec.source?.repoURL;
+        if (repository === undefined || canonicalRepositoryUrl(repository) !== wanted) continue;
+        const key = keyText(keyOf(object));
+        reconciler.invalidate(key);
+        controller.enqueue(keyOf(object));
+        keys.push(key);
+      }
+      return keys;
+    },
+    explain: (key) => controller.explain(key),
+  };
+}

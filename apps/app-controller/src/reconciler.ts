@@ -1,0 +1,224 @@
+import { canonicalJson } from "@tiphys/canonical-json";
+import type { Clock } from "@tiphys/clock";
+import type { Reconciler } from "@tiphys/controller";
+import { newChange, type RandomBytes } from "@tiphys/identity";
+import type { Informer, KubeClient } from "@tiphys/kube";
+import {
+  type Application,
+  type ApplicationSource,
+  type AppProject,
+  groupVersionOf,
+  type KubeObject,
+  keyOf,
+  keyText,
+  type Operation,
+} from "@tiphys/resources";
+import { resourceId } from "@tiphys/sync";
+import { act } from "./apply.js";
+import type { SchemaSource } from "./compare.js";
+import type { LiveState } from "./live-state.js";
+import { awaitsRetry, isActive, operationItems, optionsOf } from "./operation.js";
+import { planApplication, reportApplication } from "./plan.js";
+import { preflight } from "./preflight.js";
+import { specProblem } from "./spec-check.js";
+import type { ApplicationState, DeliveryAction, DeliveryFact, OperationView } from "./state.js";
+import type { Target, Targets } from "./targets.js";
+
+export interface DeliveryDeps {
+  readonly client: KubeClient;
+  readonly live: LiveState;
+  readonly targets: Targets;
+  readonly projects: Informer;
+  readonly namespaces: Informer;
+  readonly schemas: SchemaSource;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly controlNamespace: string;
+  readonly pollMilliseconds: number;
+  readonly pollJitterMilliseconds: number;
+}
+
+export interface DeliveryReconciler extends Reconciler<ApplicationState, DeliveryAction, DeliveryFact> {
+  /** The next pass asks the repository, however fresh its answer is. */
+  invalidate(key: string): void;
+}
+
+interface Known {
+  readonly source: string;
+  readonly target: Target;
+  readonly until: Date;
+  readonly failures: number;
+}
+
+const REFRESH = "argocd.argoproj.io/refresh";
+const FIRST_RETRY = 5_000;
+
+export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler {
+  const { live, targets, clock } = deps;
+  const known = new Map<string, Known>();
+
+  /** 32 random bits as a share of one. */
+  const share = () => Buffer.from(deps.random(4)).readUInt32BE(0) / 2 ** 32;
+
+  async function currentTarget(
+    app: Application,
+    source: ApplicationSource,
+    refresh: string | undefined,
+    signal: AbortSignal,
+  ) {
+    const key = keyText(keyOf(app));
+    const description = canonicalJson([source, app.spec.destination]);
+    const before = known.get(key);
+    const fresh = before && before.source === description && before.until > clock.now() && refresh === undefined;
+    if (before && fresh) {
+      if (!before.target.ok || before.target.unserved.size === 0) return before;
+      // A kind may have come into being since.
+      const { revision, resolvedAt } = before.target;
+      const again = await targets.target(app, source, revision, { maxAge: 0, noCache: false }, signal);
+      const entry: Known = { ...before, target: again.ok ? { ...again, resolvedAt } : again };
+      known.set(key, entry);
+      return entry;
+    }
+    const target = await targets.target(
+      app,
+      source,
+      source.targetRevision ?? "HEAD",
+      { maxAge: 0, noCache: refresh === "hard" },
+      signal,
+    );
+    const failures = target.ok || !target.transient ? 0 : (before?.failures ?? 0) + 1;
+    const wait =
+      failures > 0
+        ? Math.min(deps.pollMilliseconds, FIRST_RETRY * 2 ** Math.min(failures - 1, 10))
+        : deps.pollMilliseconds + share() * deps.pollJitterMilliseconds;
+    const entry: Known = { source: description, target, failures, until: new Date(clock.now().getTime() + wait) };
+    known.set(key, entry);
+    return entry;
+  }
+
+  /** Watches the kinds that are wanted and those that were deployed, and collects what lives of both. */
+  async function collect(app: Application, target: Target): Promise<Map<string, KubeObject>> {
+    for (const { group, version, kind } of app.status?.resources ?? []) {
+      const type = await live.typeOf(group ? `${group}/${version}` : version, kind);
+      if (type) await live.watch(type);
+    }
+    const wanted: KubeObject[] = [];
+    if (target.ok) {
+      for (const object of [...target.objects, ...target.hooks]) {
+        const there = await live.get(object);
+        if (there) wanted.push(there);
+      }
+    }
+    const found = live.tracked(app.metadata.name);
+    for (const object of wanted) found.set(resourceId(object), object);
+    return found;
+  }
+
+  function namespaceFor(app: Application, operation: Operation): KubeObject | undefined {
+    const name = app.spec.destination.namespace;
+    if (!name || optionsOf(app, operation)["CreateNamespace"] !== "true") return undefined;
+    if (deps.namespaces.get({ name })) return undefined;
+    const metadata = app.spec.syncPolicy?.managedNamespaceMetadata;
+    return {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: {
+        name,
+        ...(metadata?.labels ? { labels: metadata.labels } : {}),
+        ...(metadata?.annotations ? { annotations: metadata.annotations } : {}),
+      },
+    };
+  }
+
+  async function operationView(state: ApplicationState, signal: AbortSignal): Promise<OperationView | undefined> {
+    const { app, project } = state;
+    const current = app.status?.operationState;
+    const running = isActive(current) ? current : undefined;
+    const operation = running?.operation ?? app.operation;
+    if (!operation || state.specProblem !== undefined) return undefined;
+    const source = operation.sync?.source ?? app.spec.source;
+    const revision = running?.syncResult?.revision || operation.sync?.revision || "";
+    let target = state.target;
+    const differs =
+      operation.sync?.source !== undefined ||
+      (revision !== "" && !(state.target.ok && state.target.revision === revision));
+    if (source && differs) target = await targets.target(app, source, revision, { maxAge: 0, noCache: false }, signal);
+    const objects = target === state.target ? state.live : await collect(app, target);
+    const view: OperationView = {
+      target,
+      live: objects,
+      namespace: namespaceFor(app, operation),
+      preflight: undefined,
+    };
+    const started = running && !awaitsRetry(running) && running.phase === "Running";
+    if (!started || (running.syncResult?.resources?.length ?? 0) > 0 || !target.ok || !project) return view;
+    const { items } = operationItems({ ...state, operation: view }, operation);
+    const refused = await preflight(
+      { app, project, items, hooks: target.hooks, options: optionsOf(app, operation), namespaced: target.namespaced },
+      { client: deps.client, live },
+      signal,
+    );
+    return { ...view, preflight: refused };
+  }
+
+  return {
+    invalidate: (key) => {
+      const before = known.get(key);
+      if (before) known.set(key, { ...before, until: new Date(0) });
+    },
+
+    async observe(object, signal) {
+      const app = object as Application;
+      if (app.metadata.annotations?.["argocd.argoproj.io/skip-reconcile"] === "true") return undefined;
+      const project = deps.projects.get({ namespace: deps.controlNamespace, name: app.spec.project || "default" }) as
+        | AppProject
+        | undefined;
+      const problem = specProblem({ app, project });
+      const refresh = app.metadata.annotations?.[REFRESH];
+      const deleting = app.metadata.deletionTimestamp !== undefined;
+      const { source } = app.spec;
+      const now = clock.now();
+      const nothing: Target = { ok: false, message: problem ?? "being deleted", transient: false, resolvedAt: now };
+      const entry =
+        problem === undefined && source && !deleting ? await currentTarget(app, source, refresh, signal) : undefined;
+      const target = entry?.target ?? nothing;
+      const state: ApplicationState = {
+        app,
+        controlNamespace: deps.controlNamespace,
+        project,
+        specProblem: problem,
+        target,
+        live: await collect(app, target),
+        operation: undefined,
+        refreshRequested: refresh !== undefined,
+        pollAt: entry?.until ?? new Date(now.getTime() + deps.pollMilliseconds),
+        freshChange: newChange(now, deps.random),
+        schemas: deps.schemas,
+      };
+      return deleting ? state : { ...state, operation: await operationView(state, signal) };
+    },
+
+    plan: planApplication,
+    report: reportApplication,
+
+    act: (action, signal) => act(action, { client: deps.client, live, clock }, signal),
+
+    describe({ step }) {
+      const { group } = groupVersionOf(step.object.apiVersion);
+      const place = keyText(keyOf(step.object));
+      const verb = step.type === "delete" ? (step.reason === "prune" ? "prune" : "delete hook") : "apply";
+      return `${verb} ${step.object.kind}${group ? `.${group}` : ""} ${place}`;
+    },
+
+    digestOf({ app, target, specProblem: problem }) {
+      const { operationState, ...status } = app.status ?? {};
+      return {
+        spec: app.spec,
+        sync: status.sync,
+        health: status.health?.status,
+        operation: operationState?.phase,
+        target: target.ok ? { revision: target.revision } : { message: problem ?? target.message },
+      };
+    },
+  };
+}

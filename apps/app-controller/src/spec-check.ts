@@ -1,0 +1,147 @@
+import { matchGlob } from "@tiphys/diff";
+import type { Application, ApplicationSource, AppProject, GroupKind, KubeObject } from "@tiphys/resources";
+import { groupVersionOf } from "@tiphys/resources";
+import { parseSyncOptions, refusedOption } from "@tiphys/sync";
+
+/** The one cluster we can deploy to. */
+export const IN_CLUSTER = "https://kubernetes.default.svc";
+
+export interface SpecInput {
+  readonly app: Application;
+  readonly project: AppProject | undefined;
+}
+
+const projectName = (app: Application): string => app.spec.project || "default";
+
+const sourceProblem = (source: ApplicationSource): string | undefined => {
+  if (!source.repoURL) return "spec.source.repoURL is required";
+  const refused: [keyof ApplicationSource, unknown][] = [
+    ["chart", source.chart],
+    ["helm", source.helm],
+    ["kustomize", source.kustomize],
+    ["plugin", source.plugin],
+    ["ref", source.ref],
+    ["tagPrefix", source.tagPrefix],
+  ];
+  const found = refused.find(([, value]) => value !== undefined && value !== "");
+  if (found) return `spec.source.${found[0]} is not implemented yet`;
+  if (source.directory?.jsonnet && Object.keys(source.directory.jsonnet).length > 0) {
+    return "spec.source.directory.jsonnet is not implemented yet";
+  }
+  return undefined;
+};
+
+/** What makes a spec unusable. Ordered: the first reason found is the one shown. */
+const checks: ReadonlyArray<(input: SpecInput) => string | undefined> = [
+  ({ app, project }) =>
+    project ? undefined : `Application referencing project ${projectName(app)} which does not exist`,
+  ({ app }) => (app.spec.sourceHydrator ? "spec.sourceHydrator is not implemented yet" : undefined),
+  ({ app }) => (app.spec.sources?.length ? "spec.sources (several sources) is not implemented yet" : undefined),
+  ({ app }) => (app.spec.source ? sourceProblem(app.spec.source) : "spec.source is required"),
+  ({ app: { spec } }) =>
+    spec.destination.server && spec.destination.name
+      ? "spec.destination: give server or name, not both"
+      : !spec.destination.server && !spec.destination.name
+        ? "Destination server missing from app spec"
+        : undefined,
+  ({ app: { spec } }) => {
+    const { server, name } = spec.destination;
+    const here = server ? server.replace(/\/$/, "") === IN_CLUSTER : name === "in-cluster";
+    return here
+      ? undefined
+      : `spec.destination: clusters other than in-cluster (${server ?? name}) are not implemented yet`;
+  },
+  ({ app }) => {
+    const refused = refusedOption(parseSyncOptions(app.spec.syncPolicy?.syncOptions));
+    return refused ? `spec.syncPolicy.syncOptions: ${refused}` : undefined;
+  },
+  ({ app }) => {
+    const options = parseSyncOptions(app.spec.syncPolicy?.syncOptions);
+    const rules = app.spec.ignoreDifferences ?? [];
+    if (rules.some((rule) => rule.jqPathExpressions?.length)) {
+      return "spec.ignoreDifferences: jqPathExpressions is not implemented yet";
+    }
+    return options["RespectIgnoreDifferences"] === "true" && rules.some((rule) => rule.managedFieldsManagers?.length)
+      ? "spec.ignoreDifferences: managedFieldsManagers with RespectIgnoreDifferences is not implemented yet"
+      : undefined;
+  },
+  ({ app, project }) => {
+    const url = app.spec.source?.repoURL ?? "";
+    return project &&
+      !permitted(project.spec.sourceRepos, (pattern) => matchGlob(pattern, url, pattern === "*" ? "" : "/"))
+      ? `application repo ${url} is not permitted in project '${projectName(app)}'`
+      : undefined;
+  },
+  ({ app, project }) =>
+    project && !destinationPermitted(app, project, app.spec.destination.namespace ?? "")
+      ? `application destination server '${app.spec.destination.server ?? app.spec.destination.name}' and namespace '${app.spec.destination.namespace ?? ""}' do not match any of the allowed destinations in project '${projectName(app)}'`
+      : undefined,
+  ({ project }) => {
+    const fields = ["syncWindows", "signatureKeys", "destinationServiceAccounts"] as const;
+    const used =
+      fields.find((field) => (project?.spec[field]?.length ?? 0) > 0) ??
+      (project?.spec.sourceIntegrity ? "sourceIntegrity" : undefined);
+    return used ? `project '${project?.metadata.name}': spec.${used} is not implemented yet` : undefined;
+  },
+];
+
+/** Some pattern permits and none that begins with `!` denies. */
+function permitted(patterns: readonly string[] | undefined, matches: (pattern: string) => boolean): boolean {
+  const list = patterns ?? [];
+  if (list.some((pattern) => pattern.startsWith("!") && matches(pattern.slice(1)))) return false;
+  return list.some((pattern) => !pattern.startsWith("!") && matches(pattern));
+}
+
+function destinationPermitted(app: Application, project: AppProject, namespace: string): boolean {
+  const { server = IN_CLUSTER, name = "in-cluster" } = app.spec.destination;
+  const fits = (pattern: string | undefined, value: string) => pattern !== undefined && matchGlob(pattern, value);
+  let allowed = false;
+  for (const entry of project.spec.destinations ?? []) {
+    const denies = [entry.server, entry.name, entry.namespace].some((text) => text?.startsWith("!"));
+    const plain = (text: string | undefined) => text?.replace(/^!/, "");
+    const cluster = entry.server ? fits(plain(entry.server), server) : fits(plain(entry.name), name);
+    const space = fits(plain(entry.namespace), namespace);
+    if (denies && cluster && space) return false;
+    if (!denies && cluster && space) allowed = true;
+  }
+  return allowed;
+}
+
+/** Why this spec cannot be compared, or undefined when it can. */
+export function specProblem(input: SpecInput): string | undefined {
+  for (const check of checks) {
+    const problem = check(input);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+const listed = (list: readonly GroupKind[] | undefined, object: KubeObject): boolean => {
+  const { group } = groupVersionOf(object.apiVersion);
+  return (list ?? []).some(
+    (entry) =>
+      matchGlob(entry.group, group) &&
+      matchGlob(entry.kind, object.kind) &&
+      (!entry.name || matchGlob(entry.name, object.metadata.name)),
+  );
+};
+
+/** Why the project does not let an object be applied, or undefined when it does. */
+export function objectProblem(
+  app: Application,
+  project: AppProject,
+  object: KubeObject,
+  namespaced: boolean,
+): string | undefined {
+  const { spec } = project;
+  const kind = `${groupVersionOf(object.apiVersion).group}:${object.kind}`;
+  const allowed = namespaced
+    ? (spec.namespaceResourceWhitelist === undefined || listed(spec.namespaceResourceWhitelist, object)) &&
+      !listed(spec.namespaceResourceBlacklist, object)
+    : listed(spec.clusterResourceWhitelist, object) && !listed(spec.clusterResourceBlacklist, object);
+  if (!allowed) return `resource ${kind} is not permitted in project ${project.metadata.name}`;
+  if (namespaced && !destinationPermitted(app, project, object.metadata.namespace ?? "")) {
+    return `namespace ${object.metadata.namespace ?? ""} is not permitted in project '${project.metadata.name}'`;
+  }
+  return undefined;
+}

@@ -1,0 +1,106 @@
+import type { ApplicationCondition, ApplicationStatus, OperationState, RevisionHistory } from "@tiphys/resources";
+import { type Comparison, imagesOf } from "./compare.js";
+import { rfc3339 } from "./operation.js";
+import type { ApplicationState } from "./state.js";
+
+const HISTORY_DEFAULT = 10;
+
+/** The whole status of an application as this pass sees it. */
+export function summarize(
+  state: ApplicationState,
+  comparison: Comparison,
+  operationState: OperationState | undefined,
+  syncError: string | undefined,
+  now: Date,
+): ApplicationStatus {
+  const { app, target } = state;
+  const before = app.status ?? {};
+  const { source, destination, ignoreDifferences } = app.spec;
+  const healthBefore = before.health;
+  const health = comparison.health;
+  const images = imagesOf(comparison.items);
+  const { conditions: _, operationState: __, ...kept } = before;
+  const conditions = conditionsOf(state, comparison, syncError, now);
+  return {
+    ...kept,
+    sync: {
+      status: comparison.sync,
+      comparedTo: {
+        ...(source ? { source } : {}),
+        destination,
+        ...(ignoreDifferences ? { ignoreDifferences } : {}),
+      },
+      ...(target.ok ? { revision: target.revision } : before.sync?.revision ? { revision: before.sync.revision } : {}),
+    },
+    health: {
+      status: health,
+      lastTransitionTime:
+        healthBefore?.status === health && healthBefore.lastTransitionTime
+          ? healthBefore.lastTransitionTime
+          : rfc3339(now),
+    },
+    // Without a comparison the last known resources stay, so that what they name is still watched.
+    resources: target.ok ? [...comparison.resources] : (before.resources ?? []),
+    ...(conditions.length > 0 ? { conditions } : {}),
+    ...(state.specProblem === undefined ? { reconciledAt: rfc3339(target.resolvedAt) } : {}),
+    ...(target.ok ? { sourceType: target.sourceType } : {}),
+    summary: images.length > 0 ? { images } : {},
+    controllerNamespace: state.controlNamespace,
+    ...(operationState ? { operationState } : {}),
+  };
+}
+
+function conditionsOf(
+  state: ApplicationState,
+  comparison: Comparison,
+  syncError: string | undefined,
+  now: Date,
+): ApplicationCondition[] {
+  const { app, target, specProblem } = state;
+  const found: ApplicationCondition[] = [];
+  if (specProblem !== undefined) found.push({ type: "InvalidSpecError", message: specProblem });
+  else if (!target.ok)
+    found.push({ type: "ComparisonError", message: `Failed to load target state: ${target.message}` });
+  else {
+    for (const id of target.repeated) {
+      found.push({
+        type: "RepeatedResourceWarning",
+        message: `Resource ${id} appeared 2 or more times among application resources.`,
+      });
+    }
+    for (const [id, other] of [...comparison.shared].sort()) {
+      found.push({
+        type: "SharedResourceWarning",
+        message: `${id} is part of applications ${[app.metadata.name, other].sort().join(" and ")}`,
+      });
+    }
+  }
+  if (syncError !== undefined) found.push({ type: "SyncError", message: syncError });
+  return found.map((condition) => {
+    const same = app.status?.conditions?.find(
+      (each) => each.type === condition.type && each.message === condition.message,
+    );
+    return { ...condition, lastTransitionTime: same?.lastTransitionTime ?? rfc3339(now) };
+  });
+}
+
+/** The history with the operation that has just succeeded; unchanged for dry runs and selective syncs. */
+export function historyWith(
+  history: readonly RevisionHistory[],
+  ended: OperationState,
+  limit: number | undefined,
+): RevisionHistory[] {
+  const { sync, initiatedBy } = ended.operation;
+  if (ended.phase !== "Succeeded" || sync?.dryRun || sync?.resources?.length) return [...history];
+  const last = history.at(-1);
+  const entry: RevisionHistory = {
+    id: last ? last.id + 1 : 0,
+    revision: ended.syncResult?.revision ?? "",
+    ...(ended.syncResult?.source ? { source: ended.syncResult.source } : {}),
+    deployStartedAt: ended.startedAt,
+    deployedAt: ended.finishedAt ?? ended.startedAt,
+    ...(initiatedBy ? { initiatedBy } : {}),
+  };
+  const most = limit ?? HISTORY_DEFAULT;
+  return most <= 0 ? [] : [...history, entry].slice(-most);
+}

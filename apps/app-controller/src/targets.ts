@@ -1,0 +1,161 @@
+import { canonicalJson, deepFreeze } from "@tiphys/canonical-json";
+import type { Clock } from "@tiphys/clock";
+import { normalizeDesired } from "@tiphys/diff";
+import { codeOf, messageOf } from "@tiphys/errors";
+import type { ManifestService, RenderResponse, RevisionMetadata } from "@tiphys/render";
+import type { Application, ApplicationSource, KubeObject } from "@tiphys/resources";
+import { groupVersionOf } from "@tiphys/resources";
+import { isHook, resourceId } from "@tiphys/sync";
+import type { LiveState } from "./live-state.js";
+import { TRACKING_ANNOTATION, trackingId } from "./tracking.js";
+
+/** What a source wants at one revision, or why that is not known. */
+export type Target =
+  | {
+      readonly ok: true;
+      readonly revision: string;
+      readonly sourceType: string;
+      readonly commit: RevisionMetadata | undefined;
+      /** Resources, then hooks; frozen, and the same objects while the rendered result is the same. */
+      readonly objects: readonly KubeObject[];
+      readonly hooks: readonly KubeObject[];
+      /** Ids that more than one manifest has. */
+      readonly repeated: readonly string[];
+      /** Ids of objects that live in a namespace. */
+      readonly namespaced: ReadonlySet<string>;
+      /** `apiVersion/Kind` that the server does not serve now. */
+      readonly unserved: ReadonlySet<string>;
+      readonly resolvedAt: Date;
+    }
+  | { readonly ok: false; readonly message: string; readonly transient: boolean; readonly resolvedAt: Date };
+
+export interface TargetOptions {
+  readonly maxAge: number;
+  readonly noCache: boolean;
+}
+
+/** Asks the repo-server and makes comparable objects of its answer. */
+export interface Targets {
+  target(
+    app: Application,
+    source: ApplicationSource,
+    revision: string,
+    options: TargetOptions,
+    signal: AbortSignal,
+  ): Promise<Target>;
+  forget(app: string): void;
+}
+
+interface Prepared {
+  readonly key: string;
+  readonly objects: Pick<Extract<Target, { ok: true }>, "objects" | "hooks" | "repeated" | "namespaced" | "unserved">;
+}
+
+const RAW_KEPT = 500;
+
+export function createTargets(manifests: ManifestService, live: LiveState, clock: Clock): Targets {
+  const raw = new Map<string, { object: KubeObject; at: string }[]>();
+  const prepared = new Map<string, Map<string, Prepared>>();
+
+  const parse = (response: RenderResponse) => {
+    const known = raw.get(response.key);
+    if (known) return known;
+    const objects = response.manifests.map(({ json, path, line }) => ({
+      object: deepFreeze(normalizeDesired(JSON.parse(json) as KubeObject)),
+      at: `${path}:${line}`,
+    }));
+    if (raw.size >= RAW_KEPT) raw.clear();
+    raw.set(response.key, objects);
+    return objects;
+  };
+
+  async function prepare(app: Application, response: RenderResponse): Promise<Prepared["objects"]> {
+    const parsed = parse(response);
+    const own = new Map<string, boolean>();
+    for (const { object } of parsed) {
+      if (object.kind !== "CustomResourceDefinition") continue;
+      const { group, names, scope } = object["spec"] ?? {};
+      own.set(`${group}/${names?.kind}`, scope === "Namespaced");
+    }
+    const found = new Map<string, KubeObject>();
+    const hooks: KubeObject[] = [];
+    const repeated = new Set<string>();
+    const namespaced = new Set<string>();
+    const unserved = new Set<string>();
+    for (const { object, at } of parsed) {
+      const { apiVersion, kind } = object;
+      const type = await live.typeOf(apiVersion, kind);
+      if (!type) unserved.add(`${apiVersion}/${kind}`);
+      const isNamespaced = type?.namespaced ?? own.get(`${groupVersionOf(apiVersion).group}/${kind}`) ?? true;
+      const namespace = isNamespaced ? object.metadata.namespace || app.spec.destination.namespace : undefined;
+      if (isNamespaced && !namespace) {
+        throw new Error(
+          `${at}: namespace of ${kind} ${object.metadata.name} is missing: set it, or spec.destination.namespace`,
+        );
+      }
+      const { namespace: _, ...metadata } = object.metadata;
+      const placed: KubeObject = {
+        ...object,
+        metadata: { ...metadata, ...(namespace ? { namespace } : {}) },
+      };
+      placed.metadata.annotations = {
+        ...metadata.annotations,
+        [TRACKING_ANNOTATION]: trackingId(app.metadata.name, placed),
+      };
+      deepFreeze(placed);
+      const id = resourceId(placed);
+      if (isNamespaced) namespaced.add(id);
+      if (isHook(placed)) hooks.push(placed);
+      else {
+        if (found.has(id)) repeated.add(id);
+        found.set(id, placed);
+      }
+    }
+    return { objects: [...found.values()], hooks, repeated: [...repeated].sort(), namespaced, unserved };
+  }
+
+  return {
+    async target(app, source, revision, { maxAge, noCache }, signal) {
+      const resolvedAt = clock.now();
+      const directory = source.directory;
+      try {
+        const response = await manifests.render(
+          {
+            repoUrl: source.repoURL,
+            revision,
+            path: source.path ?? "",
+            directory: directory
+              ? {
+                  recurse: directory.recurse ?? false,
+                  include: directory.include ?? "",
+                  exclude: directory.exclude ?? "",
+                  disableExtensionFilter: directory.disableExtensionFilter ?? false,
+                }
+              : undefined,
+            maxAgeMilliseconds: maxAge,
+            noCache,
+          },
+          { signal },
+        );
+        const name = app.metadata.name;
+        const byRevision = prepared.get(name) ?? new Map<string, Prepared>();
+        const key = canonicalJson([response.key, app.spec.destination.namespace]);
+        let entry = byRevision.get(key);
+        // A kind that was not served may be by now.
+        if (!entry || entry.objects.unserved.size > 0) {
+          entry = { key, objects: await prepare(app, response) };
+          if (byRevision.size >= 3) byRevision.clear();
+          byRevision.set(key, entry);
+          prepared.set(name, byRevision);
+        }
+        const { sourceType, commit } = response;
+        return { ok: true, revision: response.revision, sourceType, commit, ...entry.objects, resolvedAt };
+      } catch (error) {
+        signal.throwIfAborted();
+        const transient = ["Unavailable", "DeadlineExceeded", "Internal", "Canceled"].includes(codeOf(error));
+        return { ok: false, message: messageOf(error), transient, resolvedAt };
+      }
+    },
+    forget: (app) => void prepared.delete(app),
+  };
+}

@@ -1,0 +1,24 @@
+import { randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "@tiphys/clock";
+import { createRenderPool, serveManifests } from "@tiphys/render";
+import { serviceMain } from "@tiphys/service-host";
+import { createRepoServer } from "./create.js";
+
+await serviceMain(
+  "repo-server",
+  { env: process.env, clock: systemClock(), random: randomBytes, process },
+  async (parts) => {
+    const worker = join(dirname(fileURLToPath(import.meta.url)), "render-worker.mjs");
+    const pool = createRenderPool({ worker, log: parts.log });
+    const service = createRepoServer({
+      ...parts,
+      namespace: parts.settings.namespace,
+      directory: join(parts.settings.data, "repo-server", "git"),
+      searchPath: process.env["PATH"] ?? "",
+      pool,
+    });
+    return { service, rpc: [serveManifests(service.api)] };
+  },
+);

@@ -1,0 +1,91 @@
+import { UnimplementedError } from "@tiphys/errors";
+import { canonicalRepositoryUrl, type RepositoryCredentials, redactUrl } from "@tiphys/git";
+import type { KubeObject } from "@tiphys/resources";
+import { Secret } from "@tiphys/secret";
+
+/** Label on Argo CD's Secrets that says what a Secret is about. */
+export const SECRET_TYPE_LABEL = "argocd.argoproj.io/secret-type";
+
+/** Keys of a repository Secret that change how Git is spoken and that we cannot honour yet. */
+const unimplemented = [
+  "enableLfs",
+  "githubAppID",
+  "githubAppInstallationID",
+  "githubAppPrivateKey",
+  "gcpServiceAccountKey",
+  "useAzureWorkloadIdentity",
+  "azureServicePrincipalClientId",
+  "azureServicePrincipalClientID",
+] as const;
+
+/** Where credentials come from: Argo CD's Secrets and ConfigMaps in the control namespace. */
+export interface CredentialSources {
+  readonly secrets: readonly KubeObject[];
+  readonly tlsCerts?: KubeObject;
+  readonly sshKnownHosts?: KubeObject;
+}
+
+const text = (secret: KubeObject, key: string): string | undefined => {
+  const data: Record<string, string> | undefined = secret["data"];
+  const value = data?.[key];
+  return value === undefined || value === "" ? undefined : Buffer.from(value, "base64").toString("utf8");
+};
+
+const hostOf = (url: string): string => canonicalRepositoryUrl(url).split("/")[0] ?? "";
+
+/** Credentials of a repository: its own Secret, completed by the repo-creds Secret with the longest matching URL. */
+export function credentialsFor(url: string, sources: CredentialSources): RepositoryCredentials {
+  const ofType = (type: string) =>
+    sources.secrets.filter((secret) => secret.metadata.labels?.[SECRET_TYPE_LABEL] === type);
+  const wanted = canonicalRepositoryUrl(url);
+  const own = ofType("repository").find((secret) => canonicalRepositoryUrl(text(secret, "url") ?? "") === wanted);
+  let template: KubeObject | undefined;
+  let longest = 0;
+  for (const secret of ofType("repo-creds")) {
+    const prefix = text(secret, "url") ?? "";
+    if (prefix.length > longest && url.startsWith(prefix)) [template, longest] = [secret, prefix.length];
+  }
+  const type = (own && text(own, "type")) ?? "git";
+  if (type !== "git") throw new UnimplementedError(`repository type ${type} (${redactUrl(url)})`);
+  const hasOwn =
+    own !== undefined && ["username", "password", "sshPrivateKey", "bearerToken"].some((key) => text(own, key));
+  const from = [own, hasOwn ? undefined : template].filter((secret) => secret !== undefined);
+  const value = (key: string) => {
+    for (const secret of from) {
+      const found = text(secret, key);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  for (const key of unimplemented) {
+    const found = value(key);
+    if (found !== undefined && found !== "false")
+      throw new UnimplementedError(`${key} in a repository Secret (${redactUrl(url)})`);
+  }
+  const secret = (key: string) => {
+    const found = value(key);
+    return found === undefined ? undefined : new Secret(found);
+  };
+  const flag = (key: string) => value(key) === "true";
+  const tls: Record<string, string> | undefined = sources.tlsCerts?.["data"];
+  const known: Record<string, string> | undefined = sources.sshKnownHosts?.["data"];
+  const entries: [keyof RepositoryCredentials, unknown][] = [
+    ["username", value("username")],
+    ["password", secret("password")],
+    ["bearerToken", secret("bearerToken")],
+    ["sshPrivateKey", secret("sshPrivateKey")],
+    ["tlsClientCertData", value("tlsClientCertData")],
+    ["tlsClientCertKey", secret("tlsClientCertKey")],
+    ["ca", tls?.[hostOf(url)]],
+    ["insecure", flag("insecure")],
+    [
+      "insecureIgnoreHostKey",
+      flag("insecureIgnoreHostKey") ||
+        (flag("insecure") && text(own ?? template ?? ({} as KubeObject), "sshPrivateKey") !== undefined),
+    ],
+    ["sshKnownHosts", known?.["ssh_known_hosts"]],
+    ["proxy", value("proxy")],
+    ["noProxy", value("noProxy")],
+  ];
+  return Object.fromEntries(entries.filter(([, each]) => each !== undefined && each !== false));
+}

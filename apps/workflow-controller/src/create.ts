@@ -1,0 +1,127 @@
+import type { Server } from "node:http";
+import type { Archive } from "@tiphys/archive";
+import type { Clock } from "@tiphys/clock";
+import { createController, type RunningController } from "@tiphys/controller";
+import type { RandomBytes } from "@tiphys/identity";
+import type { Journal } from "@tiphys/journal";
+import type { Informers } from "@tiphys/kube";
+import { type ObjectKey, types } from "@tiphys/resources";
+import type { Secret } from "@tiphys/secret";
+import type { Service } from "@tiphys/service-host";
+import type { Logger, Metrics } from "@tiphys/telemetry";
+import { executorFiles } from "./executor-files.js";
+import { BY_WORKFLOW, workflowIndex, workflowReconciler } from "./reconciler.js";
+import { createReportServer, listen } from "./report-server.js";
+import { createTaskResultService, type TaskResultService } from "./task-results.js";
+
+export interface WorkflowControllerDeps {
+  readonly informers: Informers;
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly random: RandomBytes;
+  readonly archive?: Archive;
+  readonly executor: ExecutorOptions;
+  readonly owns?: (key: ObjectKey) => boolean;
+  readonly workers?: number;
+  readonly killPoint?: (name: string) => void;
+}
+
+export interface ExecutorOptions {
+  /** Text of the executor's bundle (`executor.mjs`). */
+  readonly bundle: string;
+  /** Path of Node.js on the nodes; `node` on the container's PATH is tried as well. */
+  readonly node: string;
+  /** Signs the tokens with which pods report; the same after a restart. */
+  readonly signingKey: Secret;
+  /** Where to listen for reports. The port must be the same after a restart: pods that run keep the address. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Base URL of that listener as pods reach it; absent: `http://HOST:PORT`. */
+  readonly reportUrl?: string;
+}
+
+export interface WorkflowController extends Service {
+  readonly controller: RunningController;
+  /** The RPC that executors call, for hosts that serve it over another transport too. */
+  readonly taskResults: TaskResultService;
+  /** Known after start. */
+  reportUrl(): string;
+}
+
+const POD_SELECTOR = "workflows.argoproj.io/workflow";
+
+/** The workflow controller: runs Workflows as pods, takes their executors' reports, archives what is over. */
+export function createWorkflowController(deps: WorkflowControllerDeps): WorkflowController {
+  const { informers, clock, log, executor } = deps;
+  const indexes = { [BY_WORKFLOW]: workflowIndex };
+  const taskResults = createTaskResultService({ client: informers.client, signingKey: executor.signingKey });
+  let url = executor.reportUrl ?? "";
+  let server: Server | undefined;
+  let started = false;
+  const caches = {
+    pods: informers.informer(types.pods, { labelSelector: POD_SELECTOR, indexes }),
+    results: informers.informer(types.workflowTaskResults, { indexes }),
+    workflowTemplates: informers.informer(types.workflowTemplates),
+    clusterWorkflowTemplates: informers.informer(types.clusterWorkflowTemplates),
+  };
+  const reconciler = workflowReconciler({
+    informers,
+    clock,
+    random: deps.random,
+    ...caches,
+    files: executorFiles({ client: informers.client, bundle: executor.bundle, node: executor.node }),
+    signingKey: executor.signingKey,
+    reportUrl: () => url,
+    ...(deps.archive ? { archive: deps.archive } : {}),
+  });
+  const ofWorkflow = ({ object }: { object: Parameters<typeof workflowIndex>[0] }): ObjectKey[] =>
+    workflowIndex(object).map((key) => {
+      const [namespace, name] = key.split("/") as [string, string];
+      return { namespace, name };
+    });
+  const controller = createController({
+    name: "workflows",
+    resource: types.workflows,
+    statusSubresource: false,
+    reconciler,
+    informers,
+    watches: [
+      { resource: types.pods, labelSelector: POD_SELECTOR, keys: ofWorkflow },
+      { resource: types.workflowTaskResults, keys: ofWorkflow },
+    ],
+    clock,
+    journal: deps.journal,
+    log,
+    metrics: deps.metrics,
+    ...(deps.workers === undefined ? {} : { workers: deps.workers }),
+    ...(deps.owns ? { owns: deps.owns } : {}),
+    ...(deps.killPoint ? { killPoint: deps.killPoint } : {}),
+  });
+  return {
+    name: "workflow-controller",
+    controller,
+    taskResults,
+    reportUrl: () => url,
+    async start() {
+      server = createReportServer(taskResults, log);
+      const port = await listen(server, executor.listen);
+      if (!executor.reportUrl) url = `http://${executor.listen.host}:${port}`;
+      await Promise.all(Object.values(caches).map((cache) => cache.synced));
+      await controller.start();
+      started = true;
+    },
+    async stop() {
+      started = false;
+      await controller.stop();
+      const closing = server;
+      server = undefined;
+      if (!closing) return;
+      closing.closeAllConnections();
+      await new Promise<void>((resolve) => closing.close(() => resolve()));
+    },
+    async ready() {
+      return started ? controller.ready() : "the workflow controller is not started";
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { crc32 } from "node:zlib";
+import { DataLossError, messageOf, UnavailableError } from "@tiphys/errors";
+import type { Logger } from "@tiphys/telemetry";
+
+/** Length and CRC-32 of the payload, both 32 bits little-endian. */
+const HEADER = 8;
+
+/**
+ * An append-only file of checksummed records. Appends that arrive while a write is under way go out together with one
+ * fdatasync (group commit). A record cut short by a crash is dropped at the next open; any other damage is refused.
+ */
+export interface RecordLog {
+  /** Bytes, including those still being written. */
+  readonly size: number;
+  /** Resolves to the payload's offset when the record is durable (`sync`) or written (no `sync`). Order is kept. */
+  append(payload: Uint8Array): Promise<number>;
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface RecordLogOptions {
+  /** Called for every stored record, oldest first, before `openRecordLog` resolves. */
+  readonly replay: (payload: Buffer, offset: number) => void;
+  /** False: the file is synced only at close; a lost tail costs nothing but repeated work. */
+  readonly sync: boolean;
+  /** False for files that cannot have been in use at a crash: a short record there is damage. */
+  readonly mayBeTorn?: boolean;
+  readonly log: Logger;
+}
+
+interface Pending {
+  readonly record: Buffer[];
+  readonly offset: number;
+  readonly resolve: (offset: number) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export async function openRecordLog(path: string, options: RecordLogOptions): Promise<RecordLog> {
+  const file = await open(path, "a+");
+  let size: number;
+  try {
+    size = await replayFile(file, path, options);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+
+  let written = size;
+  let pending: Pending[] = [];
+  let writing: Promise<void> | undefined;
+  let broken: unknown;
+
+  const flush = async () => {
+    while (pending.length > 0) {
+      const group = pending;
+      pending = [];
+      try {
+        if (broken) throw broken;
+        const bytes = Buffer.concat(group.flatMap((entry) => entry.record));
+        let done = 0;
+        while (done < bytes.length) done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
+        if (options.sync) await file.datasync();
+        written += bytes.length;
+        for (const entry of group) entry.resolve(entry.offset);
+      } catch (error) {
+        // What reached the disk is unknown now, so nothing more may follow it: the next open decides.
+        broken ??= new UnavailableError(`${path}: the log could not be written: ${messageOf(error)}`, { cause: error });
+        for (const entry of group) entry.reject(broken);
+      }
+    }
+    writing = undefined;
+  };
+
+  return {
+    get size() {
+      return size;
+    },
+    append(payload) {
+      if (broken) return Promise.reject(broken);
+      const header = Buffer.allocUnsafe(HEADER);
+      header.writeUInt32LE(payload.length, 0);
+      header.writeUInt32LE(crc32(payload), 4);
+      const offset = size + HEADER;
+      size += HEADER + payload.length;
+      return new Promise((resolve, reject) => {
+        pending.push({ record: [header, Buffer.from(payload)], offset, resolve, reject });
+        // Deferred by a microtask, so that all appends of one turn share a write.
+        writing ??= Promise.resolve().then(flush);
+      });
+    },
+    async read(offset, length) {
+      if (offset + length > written) await writing;
+      const bytes = Buffer.allocUnsafe(length);
+      const { bytesRead } = await file.read(bytes, 0, length, offset);
+      if (bytesRead !== length) throw new DataLossError(`${path}: a record at ${offset} is missing`);
+      return bytes;
+    },
+    async close() {
+      await writing;
+      if (!options.sync && !broken) await file.datasync();
+      await file.close();
+    },
+  };
+}
+
+/** Replays the records of `file` and resolves to the length of its sound part; a torn tail is cut off. */
+async function replayFile(file: FileHandle, path: string, options: RecordLogOptions): Promise<number> {
+  const bytes = await file.readFile();
+  let at = 0;
+  while (at < bytes.length) {
+    const length = at + HEADER <= bytes.length ? bytes.readUInt32LE(at) : 0;
+    const end = at + HEADER + length;
+    const payload = bytes.subarray(at + HEADER, Math.min(end, bytes.length));
+    const sound = length > 0 && end <= bytes.length && crc32(payload) === bytes.readUInt32LE(at + 4);
+    if (sound) {
+      options.replay(payload, at + HEADER);
+      at = end;
+      continue;
+    }
+    const torn = end >= bytes.length || bytes.subarray(at).every((byte) => byte === 0);
+    if (!torn || options.mayBeTorn === false) {
+      throw new DataLossError(
+        `${path}: the record at byte ${at} is damaged; nothing was changed. Restore the file from a backup, ` +
+          "or move it away to start without its contents",
+      );
+    }
+    options.log.warn("dropped a record cut short by a crash", { path, at, bytes: bytes.length - at });
+    await file.truncate(at);
+    await file.datasync();
+    break;
+  }
+  return at;
+}

@@ -1,0 +1,44 @@
+import type { Clock } from "@tiphys/clock";
+import type { Journal } from "@tiphys/journal";
+import type { CacheChange, Informers } from "@tiphys/kube";
+import type { ObjectKey, ResourceType } from "@tiphys/resources";
+import type { Logger, Metrics } from "@tiphys/telemetry";
+import type { Reconciler } from "./reconciler.js";
+
+export interface ControllerOptions<State, Action, Fact> {
+  /** Names the work queue, metrics, field manager and journal stream: `applications`, `rollouts`… */
+  readonly name: string;
+  /** The primary resource: one key is one object of it. */
+  readonly resource: ResourceType;
+  /** False for kinds whose status is written with the object (Workflow, AnalysisRun). */
+  readonly statusSubresource: boolean;
+  readonly reconciler: Reconciler<State, Action, Fact>;
+  readonly informers: Informers;
+  /** Further resources whose changes call for a pass, and which keys they call for. */
+  readonly watches?: readonly Watch[];
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Passes at the same time; never two of one key. */
+  readonly workers?: number;
+  /** Sharding: asked before every pass, also with one replica. */
+  readonly owns?: (key: ObjectKey) => boolean;
+  /** Crash tests stop the process here; production passes nothing. */
+  readonly killPoint?: (name: string) => void;
+}
+
+export interface Watch {
+  readonly resource: ResourceType;
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  /** Keys of the primary resource that a change calls for. "owner" follows the managing ownerReference. */
+  readonly keys: "owner" | ((change: CacheChange) => readonly ObjectKey[]);
+}
+
+export interface Controller {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Asks for a pass of one key as soon as a worker is free. */
+  enqueue(key: ObjectKey): void;
+}

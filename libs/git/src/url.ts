@@ -1,0 +1,57 @@
+import { InvalidArgumentError } from "@tiphys/errors";
+
+const SCP_LIKE = /^(?:([^@/\s]+)@)?([A-Za-z0-9._-]+):(?!\/\/)(.+)$/;
+const schemes: ReadonlySet<string> = new Set(["https:", "http:", "ssh:", "file:"]);
+
+/** Refuses what git would read as an option, a remote helper or a scheme we do not speak. `field` names the input. */
+export function checkRepositoryUrl(url: string, field = "repoURL"): void {
+  if (url === "") throw new InvalidArgumentError(field, "is empty: give the URL of a Git repository");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+  if (url.startsWith("-") || url.includes("::") || /[\u0000-\u001f\s]/.test(url)) {
+    throw new InvalidArgumentError(field, `"${redactUrl(url)}" is not the URL of a Git repository`);
+  }
+  if (url.startsWith("/") || (!url.includes("://") && SCP_LIKE.test(url))) return;
+  let scheme: string;
+  try {
+    scheme = new URL(url).protocol;
+  } catch (cause) {
+    throw new InvalidArgumentError(field, `"${redactUrl(url)}" is not a URL`, { cause });
+  }
+  if (!schemes.has(scheme)) {
+    throw new InvalidArgumentError(
+      field,
+      `scheme "${scheme}" of "${redactUrl(url)}" is not one of https, http, ssh, file`,
+    );
+  }
+}
+
+/** The URL without user and password, fit for messages. */
+export function redactUrl(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^@/]*@/i, "$1");
+}
+
+/**
+ * One spelling per repository: host/path in lower case, without scheme, user, port of the scheme, trailing slash and
+ * `.git`. For comparing URLs of webhooks with those of applications, never for connecting.
+ */
+export function canonicalRepositoryUrl(url: string): string {
+  const text = url.trim();
+  const scp = text.includes("://") ? null : SCP_LIKE.exec(text);
+  let host: string;
+  let path: string;
+  if (scp) [host, path] = [scp[2] ?? "", scp[3] ?? ""];
+  else {
+    try {
+      const parsed = new URL(text);
+      [host, path] = [parsed.hostname, decodeURIComponent(parsed.pathname)];
+    } catch {
+      [host, path] = ["", text];
+    }
+  }
+  const trimmed = path.replace(/^\/+|\/+$/g, "").replace(/\.git$/i, "");
+  return `${host}/${trimmed}`.toLowerCase();
+}
+
+/** True for URLs that ssh serves. */
+export const isSshUrl = (url: string): boolean =>
+  url.startsWith("ssh://") || (!url.includes("://") && !url.startsWith("/") && SCP_LIKE.test(url));

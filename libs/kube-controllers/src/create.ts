@@ -1,0 +1,144 @@
+import type { Clock } from "@tiphys/clock";
+import { createController, type Reconciler, type RunningController, type Watch } from "@tiphys/controller";
+import type { RandomBytes } from "@tiphys/identity";
+import type { Journal } from "@tiphys/journal";
+import { createEventRecorder, type EventRecorder, type Informers } from "@tiphys/kube";
+import { type ResourceType, types } from "@tiphys/resources";
+import type { Service } from "@tiphys/service-host";
+import type { Logger, Metrics } from "@tiphys/telemetry";
+import { deploymentReconciler } from "./deployment/reconciler.js";
+import { endpointSliceReconciler, servicesOfPods } from "./endpoint-slices.js";
+import { jobReconciler } from "./job/reconciler.js";
+import { namespaceReconciler } from "./namespace.js";
+import { replicaSetReconciler } from "./replica-set.js";
+import { schedulerReconciler, schedulingWatches } from "./scheduler/scheduler.js";
+import { namespaceDefaultsReconciler } from "./service-accounts.js";
+
+export interface KubeControllersDeps {
+  readonly informers: Informers;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly journal: Journal;
+  readonly random: RandomBytes;
+  /** PEM of the API server's CA, for ConfigMap kube-root-ca.crt in every namespace. Absent: none is made. */
+  readonly rootCa?: string;
+  /** False where another scheduler is at work. */
+  readonly scheduler?: boolean;
+  readonly killPoint?: (name: string) => void;
+}
+
+/** The controllers that make the embedded API server a cluster: workloads, endpoints, namespaces, scheduling. */
+export function createKubeControllers(deps: KubeControllersDeps): Service {
+  const { informers } = deps;
+  const recorders: EventRecorder[] = [];
+  const controllers: RunningController[] = [];
+
+  function add<State, Action, Fact>(
+    name: string,
+    resource: ResourceType,
+    component: string,
+    make: (events: EventRecorder) => Reconciler<State, Action, Fact>,
+    watches: readonly Watch[],
+    workers?: number,
+  ): void {
+    const events = createEventRecorder({ ...deps, client: informers.client, component });
+    recorders.push(events);
+    controllers.push(
+      createController<State, Action, Fact>({
+        name,
+        resource,
+        statusSubresource: true,
+        reconciler: make(events),
+        informers,
+        watches,
+        clock: deps.clock,
+        journal: deps.journal,
+        log: deps.log,
+        metrics: deps.metrics,
+        ...(workers === undefined ? {} : { workers }),
+        ...(deps.killPoint ? { killPoint: deps.killPoint } : {}),
+      }),
+    );
+  }
+
+  const owned = (resource: ResourceType): Watch => ({ resource, keys: "owner" });
+  add(
+    "deployments",
+    types.deployments,
+    "deployment-controller",
+    (events) => deploymentReconciler({ informers, events }),
+    [owned(types.replicaSets), podsOfDeployments(informers)],
+  );
+  add(
+    "replicasets",
+    types.replicaSets,
+    "replicaset-controller",
+    (events) => replicaSetReconciler({ informers, events }),
+    [owned(types.pods)],
+  );
+  add("jobs", types.jobs, "job-controller", (events) => jobReconciler({ informers, events }), [owned(types.pods)]);
+  add(
+    "endpointslices",
+    types.services,
+    "endpoint-slice-controller",
+    (events) => endpointSliceReconciler({ informers, events }),
+    [owned(types.endpointSlices), servicesOfPods(informers)],
+  );
+  add("namespaces", types.namespaces, "namespace-controller", () => namespaceReconciler({ informers }), []);
+  add(
+    "namespacedefaults",
+    types.namespaces,
+    "serviceaccount-controller",
+    (events) => namespaceDefaultsReconciler({ informers, events, rootCa: deps.rootCa }),
+    [inNamespace(types.serviceAccounts, "default"), inNamespace(types.configMaps, "kube-root-ca.crt")],
+  );
+  if (deps.scheduler !== false) {
+    add(
+      "scheduler",
+      types.pods,
+      "default-scheduler",
+      (events) => schedulerReconciler({ informers, events }),
+      schedulingWatches(informers),
+      1,
+    );
+  }
+
+  return {
+    name: "kube-controllers",
+    async start() {
+      await Promise.all(controllers.map((controller) => controller.start()));
+    },
+    async stop() {
+      await Promise.all(controllers.map((controller) => controller.stop()));
+      await Promise.all(recorders.map((recorder) => recorder.flush()));
+    },
+    ready: async () => controllers.map((controller) => controller.ready()).find((reason) => reason !== undefined),
+  };
+}
+
+const inNamespace = (resource: ResourceType, name: string): Watch => ({
+  resource,
+  keys: ({ type, object }) =>
+    type !== "added" && object.metadata.name === name ? [{ name: object.metadata.namespace ?? "" }] : [],
+});
+
+/** A Recreate waits for the end of old pods, which are the ReplicaSets' and not the Deployment's own. */
+function podsOfDeployments(informers: Informers): Watch {
+  const replicaSets = informers.informer(types.replicaSets);
+  return {
+    resource: types.pods,
+    keys: ({ type, object }) => {
+      const { namespace = "", ownerReferences = [] } = object.metadata;
+      const gone = type === "deleted" || object.status?.phase === "Succeeded" || object.status?.phase === "Failed";
+      if (!gone) return [];
+      return ownerReferences.flatMap((owner) => {
+        if (owner.kind !== "ReplicaSet") return [];
+        const set = replicaSets.get({ namespace, name: owner.name });
+        return (set?.metadata.ownerReferences ?? [])
+          .filter((reference) => reference.kind === "Deployment")
+          .map((reference) => ({ namespace, name: reference.name }));
+      });
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { createKubeControllers, type KubeControllersDeps } from "./create.js";

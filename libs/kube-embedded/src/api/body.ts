@@ -1,0 +1,90 @@
+import { limits } from "@tiphys/limits";
+import type { KubeObject } from "@tiphys/resources";
+import type { ServedKind } from "./kinds.js";
+import type { WriteContext } from "./parts.js";
+import { badRequest } from "./status.js";
+
+/** Plain data as JSON would carry it, in fresh objects; deeper than the limit is refused. */
+export function plain<T>(value: T, depth = 0): T {
+  if (value === null || typeof value !== "object") {
+    if (typeof value === "number" && !Number.isFinite(value)) return null as T;
+    return value;
+  }
+  if (depth > limits.documentDepth) throw badRequest(`the body is nested deeper than ${limits.documentDepth} levels`);
+  if (Array.isArray(value)) return value.map((item) => plain(item === undefined ? null : item, depth + 1)) as T;
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") {
+    return plain((value as unknown as { toJSON(): T }).toJSON(), depth + 1);
+  }
+  const out: Record<string, unknown> = {};
+  for (const key in value) {
+    const member = value[key];
+    if (member === undefined || typeof member === "function") continue;
+    if (key === "__proto__") continue;
+    out[key] = plain(member, depth + 1);
+  }
+  return out as T;
+}
+
+export const apiVersionOfKind = (kind: ServedKind): string =>
+  kind.group ? `${kind.group}/${kind.version}` : kind.version;
+
+/** Reads a body as `kind`; unknown fields are dropped, warned about or refused, as the request asks. */
+export function decodeBody(kind: ServedKind, body: unknown, context: WriteContext): KubeObject {
+  const object = identified(kind, body);
+  const { object: decoded, unknown, error } = kind.decode(object);
+  if (error !== undefined) throw badRequest(error);
+  strictness(kind, unknown, context, (message) =>
+    badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${message}`),
+  );
+  return decoded;
+}
+
+/** Refuses or reports what a body has too much. */
+export function strictness(
+  _kind: ServedKind,
+  unknown: readonly string[],
+  context: WriteContext,
+  refuse: (message: string) => Error,
+): void {
+  if (context.fieldValidation === "Ignore") return;
+  const problems = [
+    ...(context.duplicates ?? []).map((field) => `duplicate field "${field}"`),
+    ...unknown.map((field) => `unknown field "${field}"`),
+  ];
+  if (problems.length === 0) return;
+  if (context.fieldValidation === "Strict") throw refuse(`strict decoding error: ${problems.join(", ")}`);
+  for (const problem of problems) context.warn(problem);
+}
+
+/** The body as an object of this kind; absent apiVersion and kind are taken from the request. */
+export function identified(kind: ServedKind, body: unknown): KubeObject {
+  if (body === null || typeof body !== "object" || Array.isArray(body)) {
+    const what = Array.isArray(body) ? "array" : typeof body;
+    throw badRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${what} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+    );
+  }
+  const apiVersion = apiVersionOfKind(kind);
+  const given = body as Partial<KubeObject>;
+  if (given.kind !== undefined && given.kind !== kind.kind) {
+    throw badRequest(
+      kind.crd
+        ? `the kind in the data (${given.kind}) does not match the expected kind (${kind.kind})`
+        : `${given.kind} in version "${versionOf(given.apiVersion)}" cannot be handled as a ${kind.kind}: converting (${versionOf(given.apiVersion)}.${given.kind}) to (${kind.group || "core"}.${kind.kind}): unknown conversion`,
+    );
+  }
+  if (given.apiVersion !== undefined && given.apiVersion !== apiVersion) {
+    throw badRequest(
+      `the API version in the data (${given.apiVersion}) does not match the expected API version (${apiVersion})`,
+    );
+  }
+  const metadata = given.metadata ?? {};
+  if (typeof metadata !== "object" || Array.isArray(metadata)) {
+    throw badRequest(
+      `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: json: cannot unmarshal ${Array.isArray(metadata) ? "array" : typeof metadata} into Go struct field ${kind.kind}.metadata of type v1.ObjectMeta`,
+    );
+  }
+  return { ...given, apiVersion, kind: kind.kind, metadata } as KubeObject;
+}
+
+const versionOf = (apiVersion: unknown): string => String(apiVersion ?? "").split("/").at(-1) ?? "";

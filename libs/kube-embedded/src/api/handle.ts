@@ -1,0 +1,178 @@
+import type { DeleteOptions, KubeList, LogOptions, Patch } from "@tiphys/kube";
+import type { Principal } from "@tiphys/identity";
+import type { KubeObject } from "@tiphys/resources";
+import { decodeBody } from "./body.js";
+import { type Deletion, remove, removeNow } from "./deletes.js";
+import type { ServedKind } from "./kinds.js";
+import type { Parts, Target, WriteContext } from "./parts.js";
+import { patch } from "./patches.js";
+import { get, type ListQuery, list, type Watch, type WatchQuery, watch } from "./reads.js";
+import { type Authenticate, review } from "./reviews.js";
+import * as status from "./status.js";
+import { bind, evict, scaleOf, serves, writeScale } from "./subresources.js";
+import { create, update } from "./writes.js";
+
+/** How the log of a pod is read; node runtimes register one. */
+export type LogSource = (pod: KubeObject, options: LogOptions, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+
+export interface HandlerParts extends Parts {
+  readonly authenticate: Authenticate;
+  readonly logSource: (node: string) => LogSource | undefined;
+}
+
+interface Common {
+  readonly principal: Principal;
+  readonly kind: ServedKind;
+  readonly namespace?: string;
+}
+
+/** A request as both transports make it. Bodies are plain data that nobody else holds. */
+export type ApiRequest = Common &
+  (
+    | { readonly verb: "get"; readonly name: string; readonly subresource?: string }
+    | { readonly verb: "list"; readonly query: ListQuery }
+    | { readonly verb: "watch"; readonly query: WatchQuery }
+    | {
+        readonly verb: "create";
+        readonly name?: string;
+        readonly subresource?: string;
+        readonly body: unknown;
+        readonly context: WriteContext;
+      }
+    | {
+        readonly verb: "update";
+        readonly name: string;
+        readonly subresource?: string;
+        readonly body: unknown;
+        readonly context: WriteContext;
+      }
+    | {
+        readonly verb: "patch";
+        readonly name: string;
+        readonly subresource?: string;
+        readonly patch: Patch;
+        readonly context: WriteContext;
+      }
+    | { readonly verb: "delete"; readonly name: string; readonly options: DeleteOptions }
+    | { readonly verb: "deletecollection"; readonly query: ListQuery; readonly options: DeleteOptions }
+    | { readonly verb: "logs"; readonly name: string; readonly options: LogOptions; readonly signal: AbortSignal }
+  );
+
+export type ApiAnswer =
+  | { readonly type: "object"; readonly object: KubeObject; readonly created?: boolean }
+  | { readonly type: "list"; readonly list: KubeList & { readonly remaining?: number } }
+  | { readonly type: "watch"; readonly watch: Watch }
+  | { readonly type: "deletion"; readonly deletion: Deletion }
+  | { readonly type: "success"; readonly created?: boolean }
+  | { readonly type: "bytes"; readonly bytes: AsyncIterable<Uint8Array> };
+
+/** Subresources by name that exist in the API and not here yet. */
+const missing = new Set(["exec", "attach", "portforward", "proxy", "token", "ephemeralcontainers", "resize"]);
+
+/** Answers a request; refusals are KubeApiErrors. Everything a client can ask of objects goes through here. */
+export async function handle(parts: HandlerParts, request: ApiRequest): Promise<ApiAnswer> {
+  const { kind, namespace } = request;
+  const subresource = "subresource" in request ? request.subresource : undefined;
+  if (subresource) {
+    if (missing.has(subresource)) throw status.unimplemented(`${status.resourceName(kind)}/${subresource}`);
+    if (!serves(kind, subresource, request.verb)) {
+      throw kind.subresources.some(({ name }) => name === subresource)
+        ? status.methodNotAllowed()
+        : status.noSuchResource();
+    }
+  } else if (request.verb !== "logs" && !kind.verbs.includes(request.verb)) throw status.methodNotAllowed();
+  const target = (name: string): Target => ({
+    kind,
+    name,
+    ...(kind.namespaced && namespace !== undefined ? { namespace } : {}),
+    ...(subresource ? { subresource } : {}),
+  });
+  switch (request.verb) {
+    case "get": {
+      const object = await get(parts, target(request.name));
+      return { type: "object", object: subresource === "scale" && kind.scale ? scaleOf(object, kind.scale) : object };
+    }
+    case "list":
+      return { type: "list", list: await list(parts, kind, { ...request.query, ...(namespace !== undefined ? { namespace } : {}) }) };
+    case "watch":
+      return { type: "watch", watch: await watch(parts, kind, { ...request.query, ...(namespace !== undefined ? { namespace } : {}) }) };
+    case "create":
+      return post(parts, request, target);
+    case "update": {
+      if (subresource === "scale") {
+        return { type: "object", object: await writeScale(parts, target(request.name), { body: request.body as KubeObject }, request.context) };
+      }
+      return { type: "object", object: await update(parts, target(request.name), request.body, request.context) };
+    }
+    case "patch": {
+      if (subresource === "scale") {
+        return { type: "object", object: await writeScale(parts, target(request.name), { patch: request.patch }, request.context) };
+      }
+      return { type: "object", ...(await patch(parts, target(request.name), request.patch, request.context)) };
+    }
+    case "delete":
+      return { type: "deletion", deletion: await remove(parts, target(request.name), request.options) };
+    case "deletecollection": {
+      const { items, resourceVersion } = await list(parts, kind, { ...request.query, ...(namespace !== undefined ? { namespace } : {}) });
+      for (const { metadata } of items) {
+        const one = { kind, name: metadata.name, ...(metadata.namespace ? { namespace: metadata.namespace } : {}) };
+        if (parts.store.get(kind.collection, metadata.namespace, metadata.name)) removeNow(parts, one, request.options);
+      }
+      await parts.store.settled();
+      return { type: "list", list: { items, resourceVersion } };
+    }
+    case "logs": {
+      const pod = await get(parts, target(request.name));
+      return { type: "bytes", bytes: logs(parts, kind, pod, request.options, request.signal) };
+    }
+  }
+}
+
+async function post(
+  parts: HandlerParts,
+  request: Extract<ApiRequest, { verb: "create" }>,
+  target: (name: string) => Target,
+): Promise<ApiAnswer> {
+  const { kind, namespace, body, context, principal, subresource } = request;
+  if (!subresource) {
+    if (kind.verbs.length === 1) {
+      const answer = review(kind, decodeBody(kind, body, context), principal, parts.authenticate);
+      if (answer) return { type: "object", object: answer, created: true };
+    }
+    return { type: "object", object: await create(parts, kind, namespace, body, context), created: true };
+  }
+  const given = body as KubeObject;
+  const name = request.name || given?.metadata?.name;
+  if (!name) throw status.badRequest("metadata.name: the name of the object is required");
+  if (subresource === "binding") await bind(parts, target(name), given, context);
+  else if (subresource === "eviction") await evict(parts, target(name), given, context);
+  else throw status.methodNotAllowed();
+  return { type: "success", created: true };
+}
+
+function logs(parts: HandlerParts, kind: ServedKind, pod: KubeObject, options: LogOptions, signal: AbortSignal) {
+  const { name } = pod.metadata;
+  const containers = [...(pod["spec"]?.initContainers ?? []), ...(pod["spec"]?.containers ?? [])].map(
+    (container: { name: string }) => container.name,
+  );
+  const container = options.container ?? defaultContainer(pod);
+  if (!container) {
+    throw status.badRequest(
+      `a container name must be specified for pod ${name}, choose one of: [${containers.join(" ")}]`,
+    );
+  }
+  if (!containers.includes(container)) {
+    throw status.badRequest(`container ${container} is not valid for pod ${name}`);
+  }
+  const node = pod["spec"].nodeName;
+  if (!node) throw status.badRequest(`pod ${name} does not have a host assigned`);
+  const source = parts.logSource(node);
+  if (!source) throw status.internal(`Get logs of ${kind.resource} "${name}": node "${node}" is not connected to this API server`);
+  return source(pod, { ...options, container }, signal);
+}
+
+function defaultContainer(pod: KubeObject): string | undefined {
+  const containers = (pod["spec"]?.containers ?? []) as { name: string }[];
+  return pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"] ?? (containers.length === 1 ? containers[0]?.name : undefined);
+}
+

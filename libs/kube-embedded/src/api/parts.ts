@@ -1,0 +1,44 @@
+import type { Clock } from "@tiphys/clock";
+import type { Principal, RandomBytes } from "@tiphys/identity";
+import type { KubeObject } from "@tiphys/resources";
+import type { Logger } from "@tiphys/telemetry";
+import type { Store } from "../store/store.js";
+import type { ServiceAddresses } from "./admission.js";
+import type { Kinds, ServedKind } from "./kinds.js";
+
+/** What every request works with. */
+export interface Parts {
+  readonly store: Store;
+  readonly kinds: Kinds;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+  readonly addresses: ServiceAddresses;
+}
+
+/** Who writes, and how strictly the body is read. */
+export interface WriteContext {
+  readonly principal: Principal;
+  /** Name in managedFields. */
+  readonly manager: string;
+  readonly fieldValidation: "Ignore" | "Warn" | "Strict";
+  readonly dryRun: boolean;
+  readonly force?: boolean;
+  /** Duplicate fields that the reader of the body's text found. */
+  readonly duplicates?: readonly string[];
+  /** Told to the client beside the answer. */
+  readonly warn: (message: string) => void;
+}
+
+export interface Target {
+  readonly kind: ServedKind;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly subresource?: string;
+}
+
+/** The stored object in the version that was asked for (conversion "none": only the name of the version differs). */
+export function inVersion(kind: ServedKind, object: KubeObject): KubeObject {
+  const apiVersion = kind.group ? `${kind.group}/${kind.version}` : kind.version;
+  return object.apiVersion === apiVersion ? object : Object.freeze({ ...object, apiVersion });
+}

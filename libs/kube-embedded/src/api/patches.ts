@@ -1,0 +1,145 @@
+import type { Patch } from "@tiphys/kube";
+import { statusError } from "@tiphys/kube";
+import {
+  applyServerSide,
+  conflictStatus,
+  jsonPatch,
+  mergePatch,
+  PatchError,
+  strategicMergePatch,
+} from "@tiphys/kube-patch";
+import type { KubeObject } from "@tiphys/resources";
+import { apiVersionOfKind, identified, strictness } from "./body.js";
+import { timestamp } from "./names.js";
+import type { Parts, Target, WriteContext } from "./parts.js";
+import * as status from "./status.js";
+import { resetFields } from "./strategy.js";
+import { admitCreate, checkIdentity, commitCreate, commitUpdate, current } from "./writes.js";
+
+/** Applies a patch; `created` tells that a server-side apply made the object. */
+export async function patch(
+  parts: Parts,
+  target: Target,
+  patch: Patch,
+  context: WriteContext,
+): Promise<{ object: KubeObject; created: boolean }> {
+  checkOptions(patch, context);
+  if (patch.type === "apply") return apply(parts, target, patch.body, context);
+  const { kind, name } = target;
+  const old = current(parts, target);
+  if (!old) throw status.notFound(kind, name);
+  if (patch.type === "strategic" && kind.crd) {
+    throw statusError(
+      415,
+      "UnsupportedMediaType",
+      "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+    );
+  }
+  const patched = patchedForm(target, old, patch);
+  const decoded = decodePatched(target, patched, context);
+  checkIdentity(target, decoded);
+  return { object: await commitUpdate(parts, target, decoded, old, context), created: false };
+}
+
+function patchedForm({ kind }: Target, old: KubeObject, patch: Patch): KubeObject {
+  try {
+    if (patch.type === "json") return jsonPatch(old, patch.body);
+    if (patch.type === "merge") return mergePatch(old, patch.body);
+    return strategicMergePatch(old, patch.body, kind.schema);
+  } catch (error) {
+    throw patchRefused(error);
+  }
+}
+
+function patchRefused(error: unknown): unknown {
+  if (!(error instanceof PatchError)) return error;
+  if (error.kind === "malformed") return status.badRequest(error.message);
+  return statusError(422, "Invalid", error.message || "the server rejected our request due to an error in our request", {});
+}
+
+/** Reads the patched object as its kind. What is wrong with it is wrong with the patch. */
+function decodePatched({ kind }: Target, patched: KubeObject, context: WriteContext): KubeObject {
+  const refuse = (problem: string) =>
+    status.invalid({ group: "", kind: "" }, "", [
+      status.fieldError("patch", "FieldValueInvalid", `Invalid value: ${JSON.stringify(JSON.stringify(patched))}: ${problem}`),
+    ]);
+  const { object, unknown, error } = kind.decode(identified(kind, patched));
+  if (error !== undefined) throw refuse(error.replace(/^.* cannot be handled as a \S+: /, ""));
+  strictness(kind, unknown, context, refuse);
+  return object;
+}
+
+function checkOptions(patch: Patch, context: WriteContext): void {
+  const options = { group: "meta.k8s.io", kind: "PatchOptions" };
+  if (patch.type === "apply" && !context.manager) {
+    throw status.invalid(options, "", [
+      status.fieldError("fieldManager", "FieldValueRequired", "Required value: is required for apply patch"),
+    ]);
+  }
+  if (patch.type !== "apply" && context.force) {
+    throw status.invalid(options, "", [
+      status.fieldError("force", "FieldValueForbidden", "Forbidden: may not be specified for non-apply patch"),
+    ]);
+  }
+}
+
+async function apply(
+  parts: Parts,
+  target: Target,
+  body: object,
+  context: WriteContext,
+): Promise<{ object: KubeObject; created: boolean }> {
+  const { kind, namespace, name, subresource } = target;
+  const applied = configuration(target, body, context);
+  const live = current(parts, target);
+  if (!live && subresource) throw status.notFound(kind, name);
+  const version = applied.metadata.resourceVersion;
+  if (live && version && version !== live.metadata.resourceVersion) throw status.conflict(kind, name, status.MODIFIED);
+  let result: ReturnType<typeof applyServerSide>;
+  try {
+    result = applyServerSide({
+      ...(live ? { live } : {}),
+      applied,
+      manager: context.manager,
+      ...(context.force ? { force: true } : {}),
+      schema: kind.schema,
+      now: timestamp(parts.clock.now()),
+      ...(subresource ? { subresource } : {}),
+      ignore: resetFields(kind, subresource),
+    });
+  } catch (error) {
+    throw patchRefused(error);
+  }
+  if (result.object === undefined) {
+    const { message, causes } = conflictStatus(result.conflicts);
+    throw statusError(409, "Conflict", message, { causes: [...causes] });
+  }
+  const { object: decoded, error } = kind.decode(result.object);
+  if (error !== undefined) throw status.badRequest(error);
+  if (live) return { object: await commitUpdate(parts, target, decoded, live, context, true), created: false };
+  const admitted = admitCreate(parts, kind, namespace, decoded, context, true);
+  return { object: await commitCreate(parts, kind, admitted, context), created: true };
+}
+
+/** The applied configuration: complete in its identity, with nothing its kind does not know. */
+function configuration(target: Target, body: object, context: WriteContext): KubeObject {
+  const { kind, namespace, name } = target;
+  const given = body as Partial<KubeObject>;
+  if (!given.apiVersion || !given.kind) {
+    throw status.badRequest(
+      `error decoding patch: Object 'Kind' is missing in '${JSON.stringify(body).slice(0, 200)}'`,
+    );
+  }
+  if (given.apiVersion !== apiVersionOfKind(kind)) {
+    throw status.badRequest(
+      `Incorrect version specified in apply patch. Specified patch version: ${given.apiVersion}, expected: ${apiVersionOfKind(kind)}`,
+    );
+  }
+  const object = identified(kind, body);
+  const metadata = { ...object.metadata, name: object.metadata.name || name };
+  if (kind.namespaced && namespace) metadata.namespace = object.metadata.namespace || namespace;
+  const applied = { ...object, metadata };
+  checkIdentity(target, applied);
+  strictness(kind, kind.decode(applied).unknown, context, (message) => status.badRequest(message));
+  return applied;
+}

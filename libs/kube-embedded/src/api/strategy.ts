@@ -1,0 +1,124 @@
+import { deepEqual } from "@tiphys/canonical-json";
+import type { KubeObject } from "@tiphys/resources";
+import type { ServedKind } from "./kinds.js";
+
+type Status = Record<string, unknown> | undefined;
+
+/** Builtin kinds whose creator may write the status at once. */
+const keepsStatusAtCreate = new Set(["/nodes"]);
+
+const statusAtCreate: Readonly<Record<string, (object: KubeObject) => Status>> = {
+  "/namespaces": () => ({ phase: "Active" }),
+  "/pods": (object) => ({ phase: "Pending", qosClass: qosClass(object) }),
+  "/services": () => ({ loadBalancer: {} }),
+  "/persistentvolumeclaims": () => ({ phase: "Pending" }),
+  "/persistentvolumes": () => ({ phase: "Pending" }),
+  "apps/deployments": () => ({}),
+  "apps/replicasets": () => ({ replicas: 0 }),
+  "apps/statefulsets": () => ({ replicas: 0, availableReplicas: 0 }),
+  "apps/daemonsets": () => ({ currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }),
+  "batch/jobs": () => ({}),
+  "batch/cronjobs": () => ({}),
+  "networking.k8s.io/ingresses": () => ({ loadBalancer: {} }),
+};
+
+/** Fields that the writer of the object, or of one of its subresources, cannot own. */
+export function resetFields(kind: ServedKind, subresource: string | undefined): readonly (readonly string[])[] {
+  if (subresource === "status") return kind.builtin ? [["spec"]] : [["spec"], ["metadata"]];
+  return kind.hasStatus ? [["status"]] : [];
+}
+
+export function prepareCreate(kind: ServedKind, object: KubeObject): void {
+  if (!kind.hasStatus) {
+    if (kind.builtin === undefined) return;
+  } else if (!keepsStatusAtCreate.has(kind.collection)) {
+    delete object["status"];
+    const status = statusAtCreate[kind.collection]?.(object);
+    if (status) object["status"] = status;
+  }
+  if (kind.collection === "/namespaces") {
+    object["spec"] = { ...object["spec"], finalizers: ["kubernetes"] };
+    object.metadata.labels = { ...object.metadata.labels, "kubernetes.io/metadata.name": object.metadata.name };
+  }
+}
+
+/** What a write through `subresource` may change is taken from `object`; all else stays as it was. */
+export function prepareUpdate(
+  kind: ServedKind,
+  object: KubeObject,
+  old: KubeObject,
+  subresource: string | undefined,
+): KubeObject {
+  if (subresource === "status") {
+    const metadata =
+      kind.collection === "/pods" || kind.collection === "/nodes"
+        ? { ...old.metadata, labels: object.metadata.labels, annotations: object.metadata.annotations }
+        : { ...old.metadata };
+    metadata.managedFields = object.metadata.managedFields;
+    metadata.resourceVersion = object.metadata.resourceVersion;
+    for (const field of ["labels", "annotations", "managedFields", "resourceVersion"] as const) {
+      if (metadata[field] === undefined) delete metadata[field];
+    }
+    const next: KubeObject = { ...old, apiVersion: object.apiVersion, metadata };
+    if (object["status"] === undefined) delete next["status"];
+    else next["status"] = object["status"];
+    return next;
+  }
+  if (subresource === "finalize") {
+    return { ...old, metadata: { ...old.metadata }, spec: { ...old["spec"], finalizers: object["spec"]?.finalizers ?? [] } };
+  }
+  const next: KubeObject = { ...object, metadata: { ...object.metadata } };
+  if (kind.hasStatus) {
+    if (old["status"] === undefined) delete next["status"];
+    else next["status"] = old["status"];
+  }
+  // The finalizers of the spec belong to the finalize subresource.
+  if (kind.collection === "/namespaces") next["spec"] = old["spec"];
+  return next;
+}
+
+/** Whether a change of `old` into `next` is one of the wanted state, which metadata.generation counts. */
+export function bumpsGeneration(kind: ServedKind, next: KubeObject, old: KubeObject): boolean {
+  if (kind.builtin) {
+    if (!kind.builtin.hasGeneration) return false;
+    if (kind.collection === "apps/deployments" && !deepEqual(next.metadata.annotations, old.metadata.annotations)) {
+      return true;
+    }
+    if (kind.collection === "discovery.k8s.io/endpointslices") {
+      return !deepEqual(next["endpoints"], old["endpoints"]) || !deepEqual(next["ports"], old["ports"]);
+    }
+    return !deepEqual(next["spec"], old["spec"]);
+  }
+  const wanted = (object: KubeObject) => {
+    const { metadata: _metadata, status, apiVersion: _version, ...rest } = object;
+    return kind.hasStatus ? rest : { ...rest, status };
+  };
+  return !deepEqual(wanted(next), wanted(old));
+}
+
+export const startsWithGeneration = (kind: ServedKind): boolean => kind.builtin?.hasGeneration ?? true;
+
+/** Kinds that a PUT without resourceVersion may not overwrite. */
+export const needsResourceVersion = (kind: ServedKind): boolean =>
+  kind.crd !== undefined || kind.collection === "apiextensions.k8s.io/customresourcedefinitions";
+
+/** Kinds whose removal is answered with the object instead of a Status. */
+const returnsDeleted = new Set(["/pods", "/services", "/serviceaccounts", "/persistentvolumeclaims", "/persistentvolumes", "/podtemplates", "/resourcequotas", "/namespaces"]);
+export const returnsDeletedObject = (kind: ServedKind): boolean => returnsDeleted.has(kind.collection);
+
+// biome-ignore lint/suspicious/noExplicitAny: containers have been decoded by the kind's schema
+const containersOf = (pod: KubeObject): any[] => [...(pod["spec"]?.containers ?? []), ...(pod["spec"]?.initContainers ?? [])];
+
+function qosClass(pod: KubeObject): string {
+  let any = false;
+  let guaranteed = true;
+  for (const { resources } of containersOf(pod)) {
+    for (const resource of ["cpu", "memory"]) {
+      const request = resources?.requests?.[resource];
+      const limit = resources?.limits?.[resource];
+      if (request !== undefined || limit !== undefined) any = true;
+      if (limit === undefined || (request !== undefined && request !== limit)) guaranteed = false;
+    }
+  }
+  return any ? (guaranteed ? "Guaranteed" : "Burstable") : "BestEffort";
+}

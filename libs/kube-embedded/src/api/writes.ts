@@ -1,0 +1,278 @@
+import { sameExceptManagedFieldsTimes, updateManagedFields } from "@tiphys/kube-patch";
+import { KubeApiError, statusError } from "@tiphys/kube";
+import { limits } from "@tiphys/limits";
+import type { KubeObject } from "@tiphys/resources";
+import { checkNamespace, completePod } from "./admission.js";
+import { decodeBody } from "./body.js";
+import { CRDS, crdStatus } from "./crds.js";
+import type { ServedKind } from "./kinds.js";
+import { generatedName, timestamp, uuid } from "./names.js";
+import { inVersion, type Parts, type Target, type WriteContext } from "./parts.js";
+import * as status from "./status.js";
+import * as strategy from "./strategy.js";
+
+/** Creates from a body; resolves when it is durable. */
+export async function create(
+  parts: Parts,
+  kind: ServedKind,
+  namespace: string | undefined,
+  body: unknown,
+  context: WriteContext,
+): Promise<KubeObject> {
+  const object = admitCreate(parts, kind, namespace, decodeBody(kind, body, context), context);
+  return commitCreate(parts, kind, object, context);
+}
+
+/** Everything between a decoded body and the object that would be stored. `owned`: managedFields are in it already. */
+export function admitCreate(
+  parts: Parts,
+  kind: ServedKind,
+  namespace: string | undefined,
+  decoded: KubeObject,
+  context: WriteContext,
+  owned = false,
+): KubeObject {
+  const { store, clock, random, addresses } = parts;
+  const metadata = { ...decoded.metadata };
+  let object: KubeObject = { ...decoded, metadata };
+  if (kind.namespaced) {
+    if (metadata.namespace && namespace !== undefined && metadata.namespace !== namespace) {
+      throw status.badRequest("the namespace of the provided object does not match the namespace sent on the request");
+    }
+    const wanted = namespace ?? metadata.namespace;
+    if (!wanted) throw status.badRequest("an empty namespace may not be set during creation");
+    metadata.namespace = wanted;
+  } else if (metadata.namespace) {
+    throw status.invalid(kind, metadata.name, [
+      status.fieldError("metadata.namespace", "FieldValueForbidden", "Forbidden: not allowed on this type"),
+    ]);
+  }
+  if (metadata.resourceVersion) {
+    throw new KubeApiError({
+      kind: "Status",
+      apiVersion: "v1",
+      metadata: {},
+      status: "Failure",
+      message: "resourceVersion should not be set on objects to be created",
+      code: 500,
+    });
+  }
+  if (!metadata.name) {
+    if (!metadata.generateName) {
+      throw status.invalid(kind, "", [
+        status.fieldError("metadata.name", "FieldValueRequired", "Required value: name or generateName is required"),
+      ]);
+    }
+    do metadata.name = generatedName(metadata.generateName, random);
+    while (store.get(kind.collection, metadata.namespace, metadata.name));
+  }
+  const now = timestamp(clock.now());
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete metadata.generation;
+  delete (metadata as Record<string, unknown>)["selfLink"];
+  if (!owned) delete metadata.managedFields;
+  metadata.uid = uuid(random);
+  metadata.creationTimestamp = now;
+  if (strategy.startsWithGeneration(kind)) metadata.generation = 1;
+  if (kind.namespaced) checkNamespace(store, kind, object);
+
+  object = kind.applyDefaults(object);
+  if (object.metadata === metadata) object = { ...object, metadata: { ...metadata } };
+  strategy.prepareCreate(kind, object);
+  if (kind.collection === "/pods") completePod(object);
+  if (kind.collection === "/services") addresses.assign(kind, object);
+  const errors = kind.validate(object, undefined);
+  if (errors.length > 0) throw status.invalid(kind, object.metadata.name, errors);
+  if (!owned) {
+    setManagedFields(
+      object,
+      updateManagedFields({
+        after: object,
+        manager: context.manager,
+        schema: kind.schema,
+        now,
+        ignore: strategy.resetFields(kind, undefined),
+      }),
+    );
+  }
+  if (kind.collection === CRDS) object["status"] = crdStatus(object, store, now);
+  return object;
+}
+
+export async function commitCreate(
+  parts: Parts,
+  kind: ServedKind,
+  object: KubeObject,
+  context: WriteContext,
+): Promise<KubeObject> {
+  const { store } = parts;
+  const { namespace, name } = object.metadata;
+  if (store.get(kind.collection, namespace, name)) throw status.alreadyExists(kind, name);
+  checkSize(object);
+  if (context.dryRun) return object;
+  const stored = store.put(kind.collection, object);
+  await store.settled();
+  return stored;
+}
+
+/** Replaces from a body (PUT). */
+export async function update(parts: Parts, target: Target, body: unknown, context: WriteContext): Promise<KubeObject> {
+  const { kind, name } = target;
+  const object = decodeBody(kind, body, context);
+  checkIdentity(target, object);
+  const old = current(parts, target);
+  if (!old) throw status.notFound(kind, name);
+  if (!object.metadata.resourceVersion && strategy.needsResourceVersion(kind) && target.subresource !== "status") {
+    throw status.invalid(kind, name, [
+      status.fieldError("metadata.resourceVersion", "FieldValueInvalid", "Invalid value: 0: must be specified for an update"),
+    ]);
+  }
+  return commitUpdate(parts, target, object, old, context);
+}
+
+export function current({ store }: Parts, { kind, namespace, name }: Target): KubeObject | undefined {
+  const found = store.get(kind.collection, kind.namespaced ? namespace : undefined, name);
+  return found && inVersion(kind, found);
+}
+
+export function checkIdentity({ namespace, name, kind }: Target, object: KubeObject): void {
+  const given = object.metadata;
+  if (!given.name) throw status.badRequest("the name of the object (metadata.name) must be set: name must be provided");
+  if (given.name !== name) {
+    throw status.badRequest(`the name of the object (${given.name}) does not match the name on the URL (${name})`);
+  }
+  if (kind.namespaced && given.namespace && given.namespace !== namespace) {
+    throw status.badRequest(
+      `the namespace of the object (${given.namespace}) does not match the namespace on the URL (${namespace})`,
+    );
+  }
+}
+
+/** From the new form of an object to the stored one, with everything a client may not change put back. */
+export async function commitUpdate(
+  parts: Parts,
+  target: Target,
+  wanted: KubeObject,
+  old: KubeObject,
+  context: WriteContext,
+  owned = false,
+): Promise<KubeObject> {
+  const { store, clock, addresses } = parts;
+  const { kind, name, subresource } = target;
+  const version = wanted.metadata.resourceVersion;
+  if (version && !/^\d+$/.test(version)) {
+    throw status.internal(`strconv.ParseUint: parsing "${version}": invalid syntax`);
+  }
+  if (wanted.metadata.uid && wanted.metadata.uid !== old.metadata.uid) {
+    throw status.conflict(
+      kind,
+      name,
+      `Precondition failed: UID in precondition: ${wanted.metadata.uid}, UID in object meta: ${old.metadata.uid}`,
+    );
+  }
+  if (version && version !== "0" && version !== old.metadata.resourceVersion) {
+    throw status.conflict(kind, name, status.MODIFIED);
+  }
+  const now = timestamp(clock.now());
+  let next = strategy.prepareUpdate(kind, wanted, old, subresource);
+  carryOver(next, old);
+  next = kind.applyDefaults(next);
+  if (next === wanted || next.metadata === wanted.metadata) next = { ...next, metadata: { ...next.metadata } };
+  if (kind.collection === "/services" && !subresource) addresses.assign(kind, next, old);
+  const errors = kind.validate(next, old, subresource);
+  if (errors.length > 0) throw status.invalid(kind, name, errors);
+  if (strategy.bumpsGeneration(kind, next, old)) next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  if (!owned) {
+    setManagedFields(
+      next,
+      updateManagedFields({
+        before: old,
+        after: next,
+        manager: context.manager,
+        schema: kind.schema,
+        now,
+        ignore: strategy.resetFields(kind, subresource),
+        ...(subresource ? { subresource } : {}),
+      }),
+    );
+  }
+  if (kind.collection === CRDS && !subresource) next["status"] = crdStatus(next, store, now);
+  if (sameExceptManagedFieldsTimes(next, old)) return old;
+  checkSize(next);
+  if (context.dryRun) return next;
+  if (isFinished(kind, next)) {
+    const last = store.remove(kind.collection, next);
+    await store.settled();
+    return last;
+  }
+  const stored = store.put(kind.collection, next);
+  await store.settled();
+  return inVersion(kind, stored);
+}
+
+/** True when nothing keeps an object that is being deleted. */
+export function isFinished(kind: ServedKind, object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata;
+  if (deletionTimestamp === undefined || finalizers?.length) return false;
+  if (kind.collection === "/namespaces" && object["spec"]?.finalizers?.length) return false;
+  return !deletionGracePeriodSeconds;
+}
+
+function carryOver(next: KubeObject, old: KubeObject): void {
+  const { metadata } = next;
+  for (const field of [
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "resourceVersion",
+    "namespace",
+    "generateName",
+  ] as const) {
+    if (old.metadata[field] === undefined) delete metadata[field];
+    else Object.assign(metadata, { [field]: old.metadata[field] });
+  }
+  if (metadata.managedFields === undefined && old.metadata.managedFields) {
+    metadata.managedFields = old.metadata.managedFields;
+  }
+  delete (metadata as unknown as Record<string, unknown>)["selfLink"];
+}
+
+export function setManagedFields(object: KubeObject, entries: KubeObject["metadata"]["managedFields"]): void {
+  if (entries?.length) object.metadata.managedFields = entries;
+  else delete object.metadata.managedFields;
+}
+
+function checkSize(object: KubeObject): void {
+  const size = roughSize(object);
+  if (size > limits.kubeObjectBytes) {
+    throw statusError(
+      413,
+      "RequestEntityTooLarge",
+      `${object.kind} "${object.metadata.name}" has about ${size} bytes; the limit is ${limits.kubeObjectBytes}`,
+    );
+  }
+}
+
+/** Length of the JSON text, about: without making it, because the revision is not in the object yet. */
+function roughSize(value: unknown): number {
+  if (typeof value === "string") return value.length + 2;
+  if (value === null || typeof value !== "object") return 8;
+  let size = 2;
+  if (Array.isArray(value)) for (const item of value) size += roughSize(item) + 1;
+  else for (const key in value) size += key.length + 4 + roughSize((value as Record<string, unknown>)[key]);
+  return size;
+}
+
+/** A change the server itself makes to a stored object, outside of any request. */
+export function rewrite(parts: Parts, kind: ServedKind, object: KubeObject, change: (draft: KubeObject) => void): void {
+  const { store } = parts;
+  const found = store.get(kind.collection, object.metadata.namespace, object.metadata.name);
+  if (!found || found.metadata.uid !== object.metadata.uid) return;
+  const draft: KubeObject = { ...found, metadata: { ...found.metadata } };
+  change(draft);
+  if (isFinished(kind, draft)) store.remove(kind.collection, draft);
+  else store.put(kind.collection, draft);
+}

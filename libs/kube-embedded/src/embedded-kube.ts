@@ -1,0 +1,144 @@
+import type { Clock } from "@tiphys/clock";
+import { clusterAdmin, type Principal, type RandomBytes } from "@tiphys/identity";
+import { isAlreadyExists, type KubeClient } from "@tiphys/kube";
+import { type KubeObject, types } from "@tiphys/resources";
+import type { Logger } from "@tiphys/telemetry";
+import { ServiceAddresses } from "./api/admission.js";
+import { CRDS } from "./api/crds.js";
+import type { HandlerParts, LogSource } from "./api/handle.js";
+import { Kinds } from "./api/kinds.js";
+import { memoryClient } from "./client.js";
+import { CrdCleaner } from "./crd-cleaner.js";
+import { GarbageCollector } from "./garbage-collector.js";
+import { Store } from "./store/store.js";
+
+export interface EmbeddedKubeOptions {
+  /** Where objects are kept; absent: in memory only. */
+  readonly dir?: string;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+  /** CustomResourceDefinitions that are there, in this form, before anything else happens. */
+  readonly crds?: readonly KubeObject[];
+}
+
+export interface ListenOptions {
+  readonly host: "127.0.0.1";
+  /** 0: a free one. */
+  readonly port: number;
+}
+
+export interface Listening {
+  readonly url: string;
+  /** A kubeconfig with the CA and an administrator's client certificate. */
+  readonly kubeconfig: string;
+  close(): Promise<void>;
+}
+
+export interface EmbeddedKube {
+  /** The API in this process: copies in, frozen objects out, all else as over HTTPS. */
+  client(principal: Principal): KubeClient;
+  listen(options: ListenOptions): Promise<Listening>;
+  /** How logs of pods on `node` are read ("": of every node without its own); the returned function takes that back. */
+  registerLogSource(node: string, source: LogSource): () => void;
+  stop(): Promise<void>;
+}
+
+const NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
+/** A Kubernetes API server in this process, with its store. */
+export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<EmbeddedKube> {
+  const { dir, clock, random, log, crds = [] } = options;
+  const store = await Store.open({ log, ...(dir === undefined ? {} : { dir }) });
+  try {
+    const kinds = new Kinds();
+    const addresses = new ServiceAddresses(random);
+    const tokens = new Map<string, Principal>();
+    const logSources = new Map<string, LogSource>();
+    const parts: HandlerParts = {
+      store,
+      kinds,
+      clock,
+      random,
+      log,
+      addresses,
+      authenticate: (token) => tokens.get(token),
+      logSource: (node) => logSources.get(node) ?? logSources.get(""),
+    };
+    for (const key of store.keys(CRDS)) kinds.setCustom(store.byKey(CRDS, key) as KubeObject);
+    for (const key of store.keys("/services")) addresses.hold(store.byKey("/services", key) as KubeObject);
+    const unobserve = store.observe(({ type, collection, object, previous }) => {
+      if (collection === CRDS) {
+        if (type === "DELETED") kinds.removeCustom(object.metadata.name);
+        else kinds.setCustom(object);
+      } else if (collection === "/services") {
+        if (previous) addresses.release(previous);
+        if (type !== "DELETED") addresses.hold(object);
+      }
+    });
+    const system = memoryClient(parts, { username: "system:apiserver", groups: ["system:masters"] });
+    await bootstrap(system, crds);
+    const collector = new GarbageCollector(parts, clock);
+    const cleaner = new CrdCleaner(parts, clock);
+    const open = new Set<Listening>();
+    let stopping: Promise<void> | undefined;
+    return {
+      client: (principal) => memoryClient(parts, principal),
+      async listen(where) {
+        // TLS and HTTP parts are loaded only by those who need the socket.
+        const { listen } = await import("./http/server.js");
+        const listening = await listen(parts, { ...where, ...(dir === undefined ? {} : { dir }), admin: clusterAdmin, tokens });
+        open.add(listening);
+        return listening;
+      },
+      registerLogSource(node, source) {
+        logSources.set(node, source);
+        return () => {
+          if (logSources.get(node) === source) logSources.delete(node);
+        };
+      },
+      stop() {
+        stopping ??= (async () => {
+          for (const listening of open) await listening.close();
+          await collector.stop();
+          await cleaner.stop();
+          unobserve();
+          await store.close();
+        })();
+        return stopping;
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** What every cluster has from its first moment on. */
+async function bootstrap(client: KubeClient, crds: readonly KubeObject[]): Promise<void> {
+  const ensure = async (work: Promise<unknown>) => {
+    try {
+      await work;
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+    }
+  };
+  const writes = NAMESPACES.map((name) =>
+    ensure(client.create(types.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+  );
+  await Promise.all(writes);
+  await ensure(
+    client.create(types.services, {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "kubernetes", namespace: "default", labels: { component: "apiserver", provider: "kubernetes" } },
+      spec: { clusterIP: "10.96.0.1", ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: 6443 }] },
+    }),
+  );
+  const type = types.customResourceDefinitions;
+  await Promise.all(
+    crds.map((crd) =>
+      client.patch(type, { name: crd.metadata.name }, { type: "apply", body: crd }, { fieldManager: "tiphys", force: true }),
+    ),
+  );
+}

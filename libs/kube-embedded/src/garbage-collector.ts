@@ -1,0 +1,194 @@
+import type { Clock } from "@tiphys/clock";
+import { messageOf } from "@tiphys/errors";
+import type { KubeObject, OwnerReference } from "@tiphys/resources";
+import { removeNow } from "./api/deletes.js";
+import type { Parts } from "./api/parts.js";
+import { rewrite } from "./api/writes.js";
+import type { Change } from "./store/store.js";
+
+interface Place {
+  readonly collection: string;
+  readonly namespace: string | undefined;
+  readonly name: string;
+}
+
+/** Objects handled before the event loop gets a turn. */
+const SLICE = 100;
+
+/**
+ * Removes what its owners leave behind: in the background, in the foreground (owners wait for their dependents) or not
+ * at all (orphans lose the reference). Driven by the store's changes; a full look at start makes it safe to crash.
+ */
+export class GarbageCollector {
+  private readonly places = new Map<string, Place>();
+  /** Owner's uid → uids of its dependents. */
+  private readonly dependents = new Map<string, Set<string>>();
+  private readonly queue = new Set<string>();
+  private working: Promise<void> | undefined;
+  private stopped = false;
+  private readonly unobserve: () => void;
+
+  constructor(
+    private readonly parts: Parts,
+    private readonly clock: Clock,
+  ) {
+    for (const { collection, object } of parts.store.all()) this.enter(collection, object);
+    this.unobserve = parts.store.observe((change) => this.changed(change));
+    for (const uid of this.places.keys()) this.queue.add(uid);
+    this.wake();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.unobserve();
+    await this.working;
+  }
+
+  private changed({ type, collection, object, previous }: Change): void {
+    const uid = object.metadata.uid ?? "";
+    if (type === "DELETED") {
+      this.places.delete(uid);
+      for (const owner of object.metadata.ownerReferences ?? previous?.metadata.ownerReferences ?? []) {
+        this.forget(owner.uid, uid);
+        // An owner that waits for its dependents may go now.
+        this.queue.add(owner.uid);
+      }
+      for (const dependent of this.dependents.get(uid) ?? []) this.queue.add(dependent);
+    } else {
+      for (const owner of previous?.metadata.ownerReferences ?? []) this.forget(owner.uid, uid);
+      this.enter(collection, object);
+      const { ownerReferences, deletionTimestamp } = object.metadata;
+      if (ownerReferences?.length || deletionTimestamp) this.queue.add(uid);
+    }
+    if (this.queue.size > 0) this.wake();
+  }
+
+  private enter(collection: string, object: KubeObject): void {
+    const { uid = "", namespace, name, ownerReferences } = object.metadata;
+    if (!this.places.has(uid)) this.places.set(uid, { collection, namespace, name });
+    for (const owner of ownerReferences ?? []) {
+      let known = this.dependents.get(owner.uid);
+      if (!known) {
+        known = new Set();
+        this.dependents.set(owner.uid, known);
+      }
+      known.add(uid);
+    }
+  }
+
+  private forget(owner: string, dependent: string): void {
+    const known = this.dependents.get(owner);
+    known?.delete(dependent);
+    if (known?.size === 0) this.dependents.delete(owner);
+  }
+
+  private wake(): void {
+    if (this.working || this.stopped) return;
+    this.working = this.clock.track(this.run()).finally(() => {
+      this.working = undefined;
+      if (this.queue.size > 0) this.wake();
+    });
+  }
+
+  private async run(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    let count = 0;
+    for (const uid of this.queue) {
+      if (this.stopped) return;
+      this.queue.delete(uid);
+      try {
+        this.look(uid);
+      } catch (error) {
+        this.parts.log.warn("garbage collection of an object failed", { uid, error: messageOf(error) });
+      }
+      if (++count % SLICE === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+
+  private objectOf(uid: string): KubeObject | undefined {
+    const place = this.places.get(uid);
+    if (!place) return undefined;
+    const found = this.parts.store.get(place.collection, place.namespace, place.name);
+    return found?.metadata.uid === uid ? found : undefined;
+  }
+
+  private look(uid: string): void {
+    const object = this.objectOf(uid);
+    const place = this.places.get(uid);
+    if (!object || !place) return;
+    const { deletionTimestamp, finalizers, ownerReferences } = object.metadata;
+    if (deletionTimestamp && finalizers?.includes("orphan")) return this.orphan(place, object);
+    if (deletionTimestamp && finalizers?.includes("foregroundDeletion")) return this.foreground(place, object);
+    if (deletionTimestamp || !ownerReferences?.length) return;
+    this.collect(place, object, ownerReferences);
+  }
+
+  private collect(place: Place, object: KubeObject, owners: readonly OwnerReference[]): void {
+    const alive = owners.filter((owner) => this.places.has(owner.uid));
+    if (alive.length === 0) return this.remove(place, object, "Background");
+    const waiting = alive.filter((owner) => this.waitsForDependents(owner.uid));
+    if (alive.length < owners.length) {
+      this.edit(place, object, (draft) => {
+        draft.metadata.ownerReferences = alive;
+      });
+    } else if (waiting.length === alive.length) {
+      const foreground = waiting.some((owner) => owner.blockOwnerDeletion) && this.dependents.has(object.metadata.uid ?? "");
+      this.remove(place, object, foreground ? "Foreground" : "Background");
+    }
+  }
+
+  private waitsForDependents(uid: string): boolean {
+    const owner = this.objectOf(uid);
+    return Boolean(owner?.metadata.deletionTimestamp && owner.metadata.finalizers?.includes("foregroundDeletion"));
+  }
+
+  private foreground(place: Place, owner: KubeObject): void {
+    let blocked = false;
+    for (const uid of this.dependents.get(owner.metadata.uid ?? "") ?? []) {
+      const dependent = this.objectOf(uid);
+      if (!dependent) continue;
+      const reference = dependent.metadata.ownerReferences?.find((other) => other.uid === owner.metadata.uid);
+      if (reference?.blockOwnerDeletion) blocked = true;
+      if (!dependent.metadata.deletionTimestamp) this.queue.add(uid);
+    }
+    if (!blocked) this.dropFinalizer(place, owner, "foregroundDeletion");
+  }
+
+  private orphan(place: Place, owner: KubeObject): void {
+    for (const uid of [...(this.dependents.get(owner.metadata.uid ?? "") ?? [])]) {
+      const dependent = this.objectOf(uid);
+      const at = this.places.get(uid);
+      if (!dependent || !at) continue;
+      this.edit(at, dependent, (draft) => {
+        const rest = draft.metadata.ownerReferences?.filter((other) => other.uid !== owner.metadata.uid) ?? [];
+        if (rest.length > 0) draft.metadata.ownerReferences = rest;
+        else delete draft.metadata.ownerReferences;
+      });
+    }
+    this.dropFinalizer(place, owner, "orphan");
+  }
+
+  private dropFinalizer(place: Place, object: KubeObject, finalizer: string): void {
+    this.edit(place, object, (draft) => {
+      const rest = draft.metadata.finalizers?.filter((name) => name !== finalizer) ?? [];
+      if (rest.length > 0) draft.metadata.finalizers = rest;
+      else delete draft.metadata.finalizers;
+    });
+  }
+
+  private edit({ collection }: Place, object: KubeObject, change: (draft: KubeObject) => void): void {
+    const kind = this.parts.kinds.ofCollection(collection);
+    if (kind) rewrite(this.parts, kind, object, change);
+  }
+
+  private remove({ collection, namespace, name }: Place, object: KubeObject, propagation: "Foreground" | "Background"): void {
+    const kind = this.parts.kinds.ofCollection(collection);
+    if (!kind) return;
+    const { uid } = object.metadata;
+    removeNow(
+      this.parts,
+      { kind, name, ...(namespace === undefined ? {} : { namespace }) },
+      { propagation, ...(uid ? { preconditions: { uid } } : {}) },
+    );
+  }
+}

@@ -1,0 +1,8 @@
+export type { LogSource } from "./api/handle.js";
+export {
+  createEmbeddedKube,
+  type EmbeddedKube,
+  type EmbeddedKubeOptions,
+  type Listening,
+  type ListenOptions,
+} from "./embedded-kube.js";

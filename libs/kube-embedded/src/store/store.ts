@@ -1,0 +1,281 @@
+import type { KubeObject } from "@tiphys/resources";
+import { deepFreeze } from "@tiphys/canonical-json";
+import type { Logger } from "@tiphys/telemetry";
+import { type DurableLog, openDurableLog } from "./durable-log.js";
+import type { StoreRecord } from "./records.js";
+
+/** One committed change. Objects are frozen; a removed object carries the revision of its removal. */
+export interface Change {
+  readonly revision: number;
+  readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  readonly collection: string;
+  readonly object: KubeObject;
+  readonly previous?: KubeObject;
+}
+
+/** Changes kept per collection for watches that come back. */
+const HISTORY = 4096;
+const DONE = Promise.resolve();
+const EMPTY = Buffer.alloc(0);
+
+interface Collection {
+  readonly objects: Map<string, KubeObject>;
+  /** Keys in the order lists are given; undefined after a key came or went. */
+  sorted: readonly string[] | undefined;
+  byNamespace: Map<string, Set<string>>;
+  history: Change[];
+  /** Revision of the newest change that history has forgotten. */
+  forgotten: number;
+  changed: number;
+  readonly watchers: Set<(change: Change) => void>;
+}
+
+export const storeKey = (namespace: string | undefined, name: string): string => `${namespace ?? ""}/${name}`;
+const keyOfObject = (object: KubeObject) => storeKey(object.metadata.namespace, object.metadata.name);
+
+const serialized = new WeakMap<KubeObject, Buffer>();
+/** The JSON bytes of a stored object, made once and shared by log, watches and answers. */
+export function bytesOf(object: KubeObject): Buffer {
+  let bytes = serialized.get(object);
+  if (!bytes) {
+    bytes = Buffer.from(stringify(object));
+    serialized.set(object, bytes);
+  }
+  return bytes;
+}
+
+const stringify = (object: KubeObject): string =>
+  JSON.stringify(object, (_, value) => (typeof value === "bigint" ? Number(value) : value));
+
+/**
+ * Kubernetes objects in memory, by collection ("apps/deployments") and key ("namespace/name"), with a log behind them.
+ * A change is in memory at once, so that the next write sees it; it is told to watchers and acknowledged when it is
+ * durable.
+ */
+export class Store {
+  private readonly collections = new Map<string, Collection>();
+  private readonly observers = new Set<(change: Change) => void>();
+  private log: DurableLog | undefined;
+  private current = 0;
+  private durable = 0;
+  private started = 0;
+
+  static async open(options: { dir?: string; log: Logger; compactBytes?: number }): Promise<Store> {
+    const store = new Store();
+    const { dir, log, compactBytes } = options;
+    if (dir !== undefined) {
+      store.log = await openDurableLog({
+        dir,
+        log,
+        ...(compactBytes === undefined ? {} : { compactBytes }),
+        restore: (record) => store.restore(record),
+        capture: () => store.capture(),
+      });
+    }
+    // Revisions begin above 0, which means "any" in requests.
+    store.current = Math.max(store.current, 1);
+    store.durable = store.current;
+    store.started = store.current;
+    for (const collection of store.collections.values()) collection.forgotten = store.current;
+    return store;
+  }
+
+  get revision(): number {
+    return this.current;
+  }
+
+  get(collection: string, namespace: string | undefined, name: string): KubeObject | undefined {
+    return this.collections.get(collection)?.objects.get(storeKey(namespace, name));
+  }
+
+  /** Keys in list order, optionally of one namespace. */
+  keys(collection: string, namespace?: string): readonly string[] {
+    const found = this.collections.get(collection);
+    if (!found) return [];
+    if (namespace !== undefined) return [...(found.byNamespace.get(namespace) ?? [])].sort();
+    found.sorted ??= [...found.objects.keys()].sort();
+    return found.sorted;
+  }
+
+  byKey(collection: string, key: string): KubeObject | undefined {
+    return this.collections.get(collection)?.objects.get(key);
+  }
+
+  *all(): Generator<{ collection: string; object: KubeObject }> {
+    for (const [collection, { objects }] of this.collections) {
+      for (const object of objects.values()) yield { collection, object };
+    }
+  }
+
+  collectionNames(): string[] {
+    return [...this.collections.keys()];
+  }
+
+  /** Stores `object` under the next revision, which is written into it. Await `settled()` before acknowledging. */
+  put(collection: string, object: KubeObject): KubeObject {
+    const revision = ++this.current;
+    object.metadata.resourceVersion = String(revision);
+    deepFreeze(object);
+    const previous = this.set(collection, object);
+    this.commit(
+      { revision, type: previous ? "MODIFIED" : "ADDED", collection, object, ...(previous ? { previous } : {}) },
+      { op: "put", revision, collection, json: this.log ? bytesOf(object) : EMPTY },
+    );
+    return object;
+  }
+
+  /** Removes the object; the answer is its last state. */
+  remove(collection: string, object: KubeObject): KubeObject {
+    const revision = ++this.current;
+    const key = keyOfObject(object);
+    const found = this.of(collection);
+    const previous = found.objects.get(key) ?? object;
+    this.unset(found, key);
+    const last = deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
+    this.commit(
+      { revision, type: "DELETED", collection, object: last, previous },
+      { op: "delete", revision, collection, key },
+    );
+    return last;
+  }
+
+  /** Resolves when everything written so far is durable; rejects when it cannot be. */
+  settled(): Promise<void> {
+    return this.durable >= this.current ? DONE : this.pending;
+  }
+
+  /** Changes newer than `revision`, or undefined when some of them are forgotten. Then `listener` gets those to come. */
+  watch(collection: string, revision: number, listener: (change: Change) => void): { past: Change[]; stop(): void } | undefined {
+    const found = this.of(collection);
+    if (revision < found.forgotten) return undefined;
+    const past = found.history.filter((change) => change.revision > revision && change.revision <= this.durable);
+    found.watchers.add(listener);
+    return { past, stop: () => found.watchers.delete(listener) };
+  }
+
+  /** Every change at the moment it is made, before it is durable: for parts of the server itself. */
+  observe(observer: (change: Change) => void): () => void {
+    this.observers.add(observer);
+    return () => this.observers.delete(observer);
+  }
+
+  async close(): Promise<void> {
+    await this.log?.close();
+  }
+
+  private pending: Promise<void> = DONE;
+  private readonly undelivered: Change[] = [];
+
+  private commit(change: Change, record: StoreRecord): void {
+    const found = this.of(change.collection);
+    found.changed = change.revision;
+    found.history.push(change);
+    if (found.history.length > 2 * HISTORY) {
+      found.forgotten = found.history[HISTORY - 1]?.revision ?? found.forgotten;
+      found.history = found.history.slice(HISTORY);
+    }
+    for (const observer of this.observers) observer(change);
+    if (!this.log) {
+      this.durable = change.revision;
+      for (const watcher of found.watchers) watcher(change);
+      return;
+    }
+    this.undelivered.push(change);
+    const written = this.log.append([record]);
+    if (written !== this.pending) {
+      this.pending = written;
+      written.then(
+        () => this.deliver(written),
+        () => undefined,
+      );
+    }
+    this.lastOf.set(written, change.revision);
+  }
+
+  /** The newest revision each write of the log carries. */
+  private readonly lastOf = new WeakMap<Promise<void>, number>();
+
+  private deliver(written: Promise<void>): void {
+    this.durable = Math.max(this.durable, this.lastOf.get(written) ?? 0);
+    let count = 0;
+    for (const change of this.undelivered) {
+      if (change.revision > this.durable) break;
+      count++;
+      for (const watcher of this.of(change.collection).watchers) watcher(change);
+    }
+    this.undelivered.splice(0, count);
+  }
+
+  private of(name: string): Collection {
+    let found = this.collections.get(name);
+    if (!found) {
+      found = {
+        objects: new Map(),
+        sorted: undefined,
+        byNamespace: new Map(),
+        history: [],
+        forgotten: this.started,
+        changed: 0,
+        watchers: new Set(),
+      };
+      this.collections.set(name, found);
+    }
+    return found;
+  }
+
+  private set(collection: string, object: KubeObject): KubeObject | undefined {
+    const found = this.of(collection);
+    const key = keyOfObject(object);
+    const previous = found.objects.get(key);
+    found.objects.set(key, object);
+    if (!previous) {
+      found.sorted = undefined;
+      const namespace = object.metadata.namespace ?? "";
+      let keys = found.byNamespace.get(namespace);
+      if (!keys) {
+        keys = new Set();
+        found.byNamespace.set(namespace, keys);
+      }
+      keys.add(key);
+    }
+    return previous;
+  }
+
+  private unset(found: Collection, key: string): void {
+    if (!found.objects.delete(key)) return;
+    found.sorted = undefined;
+    const namespace = key.slice(0, key.indexOf("/"));
+    const keys = found.byNamespace.get(namespace);
+    keys?.delete(key);
+    if (keys?.size === 0) found.byNamespace.delete(namespace);
+  }
+
+  private restore(record: StoreRecord): void {
+    this.current = Math.max(this.current, record.revision);
+    if (record.op === "put") {
+      this.set(record.collection, deepFreeze(JSON.parse(record.json.toString()) as KubeObject));
+    } else if (record.op === "delete") this.unset(this.of(record.collection), record.key);
+  }
+
+  private *captured(entries: readonly [string, KubeObject][], revision: number): Generator<StoreRecord> {
+    yield { op: "revision", revision };
+    for (const [collection, object] of entries) {
+      yield {
+        op: "put",
+        revision: Number(object.metadata.resourceVersion),
+        collection,
+        json: serialized.get(object) ?? Buffer.from(stringify(object)),
+      };
+    }
+  }
+
+  /** A shallow copy of the present: objects never change, so it can be written while work goes on. */
+  private capture(): Iterable<StoreRecord> {
+    const entries: [string, KubeObject][] = [];
+    for (const { collection, object } of this.all()) entries.push([collection, object]);
+    return this.captured(entries, this.current);
+  }
+}
+
+
+

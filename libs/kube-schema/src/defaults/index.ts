@@ -1,0 +1,35 @@
+import type { KubeObject } from "@tiphys/resources";
+import * as others from "./others.js";
+import { fillPod, fillTemplate } from "./pod.js";
+import * as workloads from "./workloads.js";
+
+/** Fills defaults into an object of its own. */
+export type Defaulter = (object: KubeObject) => void;
+
+const defaulters: Readonly<Record<string, Defaulter>> = {
+  "/Pod": fillPod,
+  "/PodTemplate": ({ template }) => fillTemplate(template),
+  "/ReplicationController": workloads.fillReplicationController,
+  "/Service": others.fillService,
+  "/Endpoints": others.fillEndpoints,
+  "/Secret": others.fillSecret,
+  "/Namespace": others.fillNamespace,
+  "/PersistentVolumeClaim": workloads.fillPersistentVolumeClaim,
+  "/PersistentVolume": workloads.fillPersistentVolume,
+  "apps/Deployment": workloads.fillDeployment,
+  "apps/ReplicaSet": workloads.fillReplicaSet,
+  "apps/StatefulSet": workloads.fillStatefulSet,
+  "apps/DaemonSet": workloads.fillDaemonSet,
+  "batch/Job": workloads.fillJob,
+  "batch/CronJob": workloads.fillCronJob,
+  "discovery.k8s.io/EndpointSlice": others.fillEndpointSlice,
+  "networking.k8s.io/NetworkPolicy": others.fillNetworkPolicy,
+  "rbac.authorization.k8s.io/RoleBinding": others.fillBinding,
+  "rbac.authorization.k8s.io/ClusterRoleBinding": others.fillBinding,
+  "storage.k8s.io/StorageClass": others.fillStorageClass,
+  "scheduling.k8s.io/PriorityClass": others.fillPriorityClass,
+  "autoscaling/HorizontalPodAutoscaler": others.fillAutoscaler,
+  "apiextensions.k8s.io/CustomResourceDefinition": others.fillCustomResourceDefinition,
+};
+
+export const defaultersOf = (group: string, kind: string): Defaulter | undefined => defaulters[`${group}/${kind}`];

@@ -1,0 +1,111 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: defaulting walks objects of builtin kinds, decoded against their schemas before
+
+/** Sets a member that is not set yet. */
+export function fill(object: any, key: string, value: unknown): void {
+  if (object[key] === undefined) object[key] = value;
+}
+
+/** Defaults of a pod template and its spec. */
+export function fillTemplate(template: any): void {
+  if (template?.spec) fillPodSpec(template.spec);
+}
+
+export function fillPodSpec(spec: any): void {
+  fill(spec, "dnsPolicy", "ClusterFirst");
+  fill(spec, "restartPolicy", "Always");
+  fill(spec, "schedulerName", "default-scheduler");
+  fill(spec, "securityContext", {});
+  fill(spec, "terminationGracePeriodSeconds", 30);
+  // One field under its old and its new name.
+  if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
+  else if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount;
+  for (const list of [spec.containers, spec.initContainers, spec.ephemeralContainers]) {
+    for (const container of list ?? []) fillContainer(container, spec.hostNetwork === true);
+  }
+  for (const volume of spec.volumes ?? []) fillVolume(volume);
+}
+
+function fillContainer(container: any, hostNetwork: boolean): void {
+  fill(container, "terminationMessagePath", "/dev/termination-log");
+  fill(container, "terminationMessagePolicy", "File");
+  fill(container, "imagePullPolicy", pullPolicy(container.image ?? ""));
+  for (const port of container.ports ?? []) {
+    fill(port, "protocol", "TCP");
+    if (hostNetwork && !port.hostPort) port.hostPort = port.containerPort;
+  }
+  for (const env of container.env ?? []) fillFieldRef(env.valueFrom);
+  for (const probe of [container.livenessProbe, container.readinessProbe, container.startupProbe]) {
+    if (probe) fillProbe(probe);
+  }
+  for (const handler of [container.lifecycle?.postStart, container.lifecycle?.preStop]) fillHttpGet(handler?.httpGet);
+}
+
+/** An image that may move under its name is pulled every time. */
+function pullPolicy(image: string): string {
+  if (image.includes("@")) return "IfNotPresent";
+  const name = image.slice(image.lastIndexOf("/") + 1);
+  const tag = name.includes(":") ? name.slice(name.indexOf(":") + 1) : "latest";
+  return tag === "latest" ? "Always" : "IfNotPresent";
+}
+
+function fillFieldRef(source: any): void {
+  if (source?.fieldRef) fill(source.fieldRef, "apiVersion", "v1");
+}
+
+function fillHttpGet(httpGet: any): void {
+  if (!httpGet) return;
+  if (!httpGet.path) httpGet.path = "/";
+  if (!httpGet.scheme) httpGet.scheme = "HTTP";
+}
+
+function fillProbe(probe: any): void {
+  for (const [key, value] of [
+    ["timeoutSeconds", 1],
+    ["periodSeconds", 10],
+    ["successThreshold", 1],
+    ["failureThreshold", 3],
+  ] as const) {
+    if (!probe[key]) probe[key] = value;
+  }
+  fillHttpGet(probe.httpGet);
+  if (probe.grpc) fill(probe.grpc, "service", "");
+}
+
+const defaultMode = 0o644;
+
+function fillVolume(volume: any): void {
+  if (Object.keys(volume).every((key) => key === "name")) volume.emptyDir = {};
+  for (const source of [volume.secret, volume.configMap, volume.downwardAPI, volume.projected]) {
+    if (source) fill(source, "defaultMode", defaultMode);
+  }
+  if (volume.hostPath) fill(volume.hostPath, "type", "");
+  for (const item of volume.downwardAPI?.items ?? []) fillFieldRef(item);
+  for (const source of volume.projected?.sources ?? []) {
+    if (source.serviceAccountToken) fill(source.serviceAccountToken, "expirationSeconds", 3600);
+    for (const item of source.downwardAPI?.items ?? []) fillFieldRef(item);
+  }
+  if (volume.ephemeral?.volumeClaimTemplate?.spec)
+    fill(volume.ephemeral.volumeClaimTemplate.spec, "volumeMode", "Filesystem");
+  if (volume.image) fill(volume.image, "pullPolicy", pullPolicy(volume.image.reference ?? ""));
+  if (volume.iscsi) fill(volume.iscsi, "iscsiInterface", "default");
+  if (volume.rbd) {
+    fill(volume.rbd, "pool", "rbd");
+    fill(volume.rbd, "user", "admin");
+    fill(volume.rbd, "keyring", "/etc/ceph/keyring");
+  }
+}
+
+/** Defaults that pods have and templates have not. */
+export function fillPod(pod: any): void {
+  const { spec } = pod;
+  if (!spec) return;
+  fill(spec, "enableServiceLinks", true);
+  if (spec.terminationGracePeriodSeconds < 0) spec.terminationGracePeriodSeconds = 1;
+  fillPodSpec(spec);
+  for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
+    const { resources } = container;
+    if (!resources?.limits) continue;
+    // What is limited and not requested is requested at its limit.
+    resources.requests = { ...resources.limits, ...resources.requests };
+  }
+}

@@ -1,0 +1,148 @@
+import { definitionsJson } from "./generated/definitions.js";
+import type { Schema } from "./schema.js";
+
+/** The generated form of a node; a text is a node with nothing but that type, or `#name` of a definition. */
+export type Compact = string | CompactNode;
+export interface CompactNode {
+  /** type */ t?: string;
+  /** reference */ r?: string;
+  /** properties */ p?: Record<string, Compact>;
+  /** items */ i?: Compact;
+  /** map values */ a?: Compact;
+  /** required */ q?: string[];
+  /** enum */ e?: unknown[];
+  /** default */ d?: unknown;
+  /** list type */ lt?: "a" | "s" | "m";
+  /** list keys */ lk?: string[];
+  /** map type */ mt?: "a" | "g";
+  /** patch strategy */ ps?: string;
+  /** patch merge key */ pk?: string;
+}
+
+let parsed: Record<string, CompactNode> | undefined;
+const nodes = new Map<string, Schema>();
+
+export function compactDefinitions(): Readonly<Record<string, CompactNode>> {
+  parsed ??= JSON.parse(definitionsJson) as Record<string, CompactNode>;
+  return parsed;
+}
+
+/** The schema of a builtin definition such as `io.k8s.api.apps.v1.Deployment`. Read from the generated data on first use. */
+export function definition(name: string): Schema {
+  let node = nodes.get(name);
+  if (node === undefined) {
+    const compact = compactDefinitions()[name];
+    if (compact === undefined) throw new Error(`there is no builtin definition ${name}`);
+    node = new DefinitionNode(compact, name);
+    nodes.set(name, node);
+  }
+  return node;
+}
+
+type Leaf = Pick<Schema, "type" | "format" | "quantity" | "intOrString">;
+const leaves: Readonly<Record<string, Leaf>> = {
+  s: { type: "string" },
+  b: { type: "boolean" },
+  n: { type: "number" },
+  i: { type: "integer", format: "int32" },
+  l: { type: "integer", format: "int64" },
+  y: { type: "string", format: "byte" },
+  t: { type: "string", format: "date-time" },
+  m: { type: "string", format: "micro-time" },
+  q: { quantity: true },
+  x: { intOrString: true },
+  o: { type: "object" },
+  "*": {},
+};
+const plain = new Map<string, Schema>(Object.entries(leaves).map(([key, leaf]) => [key, Object.freeze({ ...leaf })]));
+
+function nodeOf(compact: Compact): Schema {
+  if (typeof compact === "string") {
+    return compact[0] === "#" ? definition(compact.slice(1)) : plain.get(compact)!;
+  }
+  if (compact.r !== undefined) return new DefinitionNode(compactDefinitions()[compact.r]!, compact.r, compact);
+  return new DefinitionNode(compact);
+}
+
+const listTypes = { a: "atomic", s: "set", m: "map" } as const;
+
+/** A node whose members are built when first asked for: definitions may contain themselves. */
+class DefinitionNode implements Schema {
+  readonly type: Schema["type"];
+  readonly format: string | undefined;
+  readonly quantity: boolean | undefined;
+  readonly intOrString: boolean | undefined;
+  readonly required: readonly string[] | undefined;
+  readonly enum: readonly unknown[] | undefined;
+  readonly default: unknown;
+  readonly listType: Schema["listType"];
+  readonly listKeys: readonly string[] | undefined;
+  readonly mapType: Schema["mapType"];
+  readonly patchStrategy: string | undefined;
+  readonly patchMergeKey: string | undefined;
+  readonly definition: string | undefined;
+  readonly #compact: CompactNode;
+  #properties: Readonly<Record<string, Schema>> | undefined;
+  #items: Schema | undefined;
+  #additional: Schema | undefined;
+  #zero: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(compact: CompactNode, name?: string, use: CompactNode = compact) {
+    const leaf = compact.t === undefined ? undefined : leaves[compact.t]!;
+    this.#compact = compact;
+    this.definition = name;
+    this.type = compact.p || compact.a ? "object" : compact.i ? "array" : leaf?.type;
+    this.format = leaf?.format;
+    this.quantity = leaf?.quantity;
+    this.intOrString = leaf?.intOrString;
+    this.required = compact.q;
+    this.enum = compact.e;
+    this.default = use.d;
+    this.listType = use.lt && listTypes[use.lt];
+    this.listKeys = use.lk;
+    this.mapType = (use.mt ?? compact.mt) === "a" ? "atomic" : undefined;
+    this.patchStrategy = use.ps;
+    this.patchMergeKey = use.pk;
+  }
+
+  get properties(): Readonly<Record<string, Schema>> | undefined {
+    if (this.#properties === undefined && this.#compact.p !== undefined) {
+      const properties: Record<string, Schema> = {};
+      for (const [name, compact] of Object.entries(this.#compact.p)) properties[name] = nodeOf(compact);
+      this.#properties = properties;
+    }
+    return this.#properties;
+  }
+
+  get items(): Schema | undefined {
+    if (this.#items === undefined && this.#compact.i !== undefined) this.#items = nodeOf(this.#compact.i);
+    return this.#items;
+  }
+
+  get additional(): Schema | undefined {
+    if (this.#additional === undefined && this.#compact.a !== undefined) this.#additional = nodeOf(this.#compact.a);
+    return this.#additional;
+  }
+
+  get zero(): Readonly<Record<string, unknown>> | undefined {
+    if (this.type !== "object" || this.properties === undefined) return undefined;
+    this.#zero ??= zeroOf(this.properties, this.required ?? []);
+    return this.#zero;
+  }
+}
+
+/** What a struct has although nobody set it: structs inside it, and required members without a value. */
+function zeroOf(properties: Readonly<Record<string, Schema>>, required: readonly string[]): Record<string, unknown> {
+  const zero: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(properties)) {
+    if (isStruct(schema)) zero[name] = schema.zero ?? {};
+    else if (!required.includes(name)) continue;
+    else if (schema.type === "array" || schema.type === "object") zero[name] = null;
+    else if (schema.default !== undefined) zero[name] = schema.default;
+  }
+  return zero;
+}
+
+/** A member that is a struct by value in the API server: it is there even when nothing in it is set. */
+export const isStruct = (schema: Schema): boolean =>
+  schema.type === "object" && schema.default !== undefined && schema.properties !== undefined;

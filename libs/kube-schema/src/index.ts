@@ -1,0 +1,20 @@
+export { type CompiledSchema, compileSchema } from "./custom/compile.js";
+export type { Decoded } from "./decode.js";
+export { definition } from "./definitions.js";
+export { type FieldError, type FieldErrorReason, invalidMessage } from "./field-error.js";
+export * from "./kinds.js";
+export { openApiV2Document, openApiV3Document, type ServedCrd } from "./openapi.js";
+export * from "./quantity.js";
+export * from "./schema.js";
+export {
+  compilePrinterColumns,
+  defaultPrinter,
+  formatAge,
+  type PodSummary,
+  type Printer,
+  podSummary,
+  type Row,
+  type TableColumn,
+} from "./tables/index.js";
+export { validateMetadata } from "./validation/metadata.js";
+export { isDnsLabel, isDnsSubdomain, isQualifiedName, type NameRule } from "./validation/names.js";

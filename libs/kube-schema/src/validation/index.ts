@@ -1,0 +1,67 @@
+import type { KubeObject } from "@tiphys/resources";
+import type { FieldError } from "../field-error.js";
+import type { BuiltinKind } from "../kinds.js";
+import { validateCrd } from "./crd.js";
+import { validateMetadata } from "./metadata.js";
+import { isDns1035Label, isDnsLabel, isDnsSubdomain, isPathSegment, type NameRule } from "./names.js";
+import * as others from "./others.js";
+import { validatePodSpec, validatePodUpdate } from "./pod.js";
+import { validateByDefinition } from "./required.js";
+import * as workloads from "./workloads.js";
+
+type Validator = (object: KubeObject, old?: KubeObject) => FieldError[];
+
+const validators: Readonly<Record<string, Validator>> = {
+  "/Pod": (pod, old) => (old === undefined ? validatePodSpec(pod["spec"], "spec") : validatePodUpdate(pod, old)),
+  "/PodTemplate": ({ template }) => workloads.validateTemplate(template, "template"),
+  "/ConfigMap": others.validateConfigMap,
+  "/Secret": others.validateSecret,
+  "/Service": others.validateService,
+  "apps/Deployment": workloads.validateDeployment,
+  "apps/ReplicaSet": workloads.validateReplicaSet,
+  "apps/StatefulSet": workloads.validateStatefulSet,
+  "apps/DaemonSet": workloads.validateDaemonSet,
+  "policy/PodDisruptionBudget": workloads.validateDisruptionBudget,
+  "batch/Job": workloads.validateJob,
+  "batch/CronJob": workloads.validateCronJob,
+  "networking.k8s.io/Ingress": others.validateIngress,
+  "networking.k8s.io/NetworkPolicy": others.validateNetworkPolicy,
+  "rbac.authorization.k8s.io/Role": others.validateRole,
+  "rbac.authorization.k8s.io/ClusterRole": others.validateRole,
+  "rbac.authorization.k8s.io/RoleBinding": others.validateRoleBinding,
+  "rbac.authorization.k8s.io/ClusterRoleBinding": others.validateRoleBinding,
+  "discovery.k8s.io/EndpointSlice": others.validateEndpointSlice,
+  "coordination.k8s.io/Lease": others.validateLease,
+  "apiextensions.k8s.io/CustomResourceDefinition": validateCrd,
+};
+
+const nameRules: Readonly<Record<string, NameRule>> = {
+  "/Namespace": isDnsLabel,
+  "/Service": isDns1035Label,
+  "apps/StatefulSet": isDnsLabel,
+  "rbac.authorization.k8s.io/Role": isPathSegment,
+  "rbac.authorization.k8s.io/ClusterRole": isPathSegment,
+  "rbac.authorization.k8s.io/RoleBinding": isPathSegment,
+  "rbac.authorization.k8s.io/ClusterRoleBinding": isPathSegment,
+};
+
+/** What is wrong with an object of a builtin kind, or with its change. */
+export function validateBuiltin(
+  kind: BuiltinKind,
+  object: KubeObject,
+  old?: KubeObject,
+  subresource?: string,
+): FieldError[] {
+  const id = `${kind.group}/${kind.kind}`;
+  const errors = validateMetadata(
+    object,
+    { namespaced: kind.namespaced, nameRule: nameRules[id] ?? isDnsSubdomain },
+    old,
+  );
+  // A status is checked by its schema alone: what controllers write is not refused for what users wrote before.
+  if (subresource === "status") return errors;
+  const own = validators[id];
+  if (own !== undefined) return [...errors, ...own(object, old)];
+  validateByDefinition(object, kind.schema, "", errors);
+  return errors;
+}

@@ -1,0 +1,11 @@
+export * from "./client.js";
+export * from "./connection.js";
+export * from "./errors.js";
+export { createEventRecorder, type EventRecorder, type EventRecorderDeps } from "./event-recorder.js";
+export { createHttpKubeClient, type HttpKubeClient, type HttpKubeClientOptions } from "./http-client.js";
+export * from "./informer.js";
+export { createInformers, type InformersDeps } from "./informers.js";
+export { loadKubeconfig } from "./kubeconfig.js";
+export * from "./predicates.js";
+export * from "./resource-version.js";
+export * from "./selector.js";

@@ -1,0 +1,5 @@
+export * from "./job.js";
+export * from "./json-path.js";
+export * from "./prometheus.js";
+export * from "./providers.js";
+export * from "./web.js";

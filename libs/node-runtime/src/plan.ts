@@ -1,0 +1,135 @@
+import type { KubeObject } from "@tiphys/resources";
+import { type ContainerRecord, isAlive, newContainer, type PodOutcome, type PodRecord } from "./record.js";
+
+/** What to do next for one pod. Several containers may start at once; stops come with what a user reads about them. */
+export interface PodPlan {
+  readonly start: readonly string[];
+  readonly stop: readonly { readonly container: string; readonly reason: string }[];
+  /** The pod's end, once nothing of it runs. */
+  readonly outcome?: PodOutcome;
+  /** The pod is being deleted and nothing of it runs: the object can go. */
+  readonly remove?: true;
+  /** Milliseconds since 1970. */
+  readonly lookAgainAt?: number;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a container as the API gives it
+type Container = Record<string, any> & { name: string };
+
+export const mainContainers = (pod: KubeObject): readonly Container[] => pod["spec"]?.containers ?? [];
+export const initContainers = (pod: KubeObject): readonly Container[] => pod["spec"]?.initContainers ?? [];
+export const isSidecar = (container: Container): boolean => container["restartPolicy"] === "Always";
+export const allContainers = (pod: KubeObject): readonly Container[] => [
+  ...initContainers(pod),
+  ...mainContainers(pod),
+];
+
+const FIRST_BACK_OFF = 10_000;
+const LONGEST_BACK_OFF = 300_000;
+/** A container that ran this long starts its back-off anew. */
+const BACK_OFF_RESET = 600_000;
+
+/** Back-off before the next restart: none at first, then 10 s doubled up to 5 minutes. */
+export function nextBackOff(record: Pick<ContainerRecord, "backOff" | "state">): number {
+  const { state, backOff } = record;
+  const ran = state.phase === "terminated" && state.startedAt !== undefined ? state.finishedAt - state.startedAt : 0;
+  if (backOff === undefined || ran > BACK_OFF_RESET) return 0;
+  return backOff === 0 ? FIRST_BACK_OFF : Math.min(backOff * 2, LONGEST_BACK_OFF);
+}
+
+type RestartPolicy = "Always" | "OnFailure" | "Never";
+
+export function planPod(pod: KubeObject, record: PodRecord, now: number): PodPlan {
+  const spec = pod["spec"] ?? {};
+  const policy: RestartPolicy = spec.restartPolicy ?? "Always";
+  const of = (name: string) => record.containers[name] ?? newContainer();
+  const sidecars = initContainers(pod).filter(isSidecar);
+  const mains = mainContainers(pod);
+
+  const end = (outcome: PodOutcome | undefined, reason: string): PodPlan => {
+    const alive = allContainers(pod).filter((container) => isAlive(of(container.name)));
+    const first = alive.filter((container) => !sidecars.includes(container));
+    // Sidecars serve the others, so they go last, in reverse order.
+    const stop = first.length > 0 ? first : alive.slice(-1);
+    return {
+      start: [],
+      stop: stop.map(({ name }) => ({ container: name, reason })),
+      ...(alive.length === 0 && outcome ? { outcome } : {}),
+      ...(alive.length === 0 && pod.metadata.deletionTimestamp ? { remove: true as const } : {}),
+    };
+  };
+
+  if (pod.metadata.deletionTimestamp)
+    return end(record.outcome ?? endOf(mains.map(({ name }) => of(name))), "the pod is being deleted");
+  if (record.outcome) return end(undefined, "the pod has ended");
+  const deadline =
+    spec.activeDeadlineSeconds === undefined ? undefined : record.startTime + spec.activeDeadlineSeconds * 1000;
+  if (deadline !== undefined && now >= deadline) {
+    const message = "Pod was active on the node longer than the specified deadline";
+    return end({ phase: "Failed", reason: "DeadlineExceeded", message }, message);
+  }
+
+  const start: string[] = [];
+  const stop: { container: string; reason: string }[] = [];
+  const times: number[] = deadline === undefined ? [] : [deadline];
+  const result = (): PodPlan => ({ start, stop, ...(times.length > 0 ? { lookAgainAt: Math.min(...times) } : {}) });
+
+  /** Starts a container whose time has come. */
+  const begin = (name: string) => {
+    const { retryAt } = of(name);
+    if (retryAt !== undefined && now < retryAt) times.push(retryAt);
+    else start.push(name);
+  };
+  const check = (name: string) => {
+    const { unhealthy } = of(name);
+    if (unhealthy !== undefined) stop.push({ container: name, reason: unhealthy });
+  };
+
+  let initialized = true;
+  for (const container of initContainers(pod)) {
+    const { state, started } = of(container.name);
+    if (isSidecar(container)) {
+      if (state.phase === "running" || state.phase === "starting") check(container.name);
+      else begin(container.name);
+      if (state.phase !== "running" || !started) {
+        initialized = false;
+        break;
+      }
+      continue;
+    }
+    if (state.phase === "terminated" && state.exitCode === 0) continue;
+    initialized = false;
+    if (state.phase === "waiting") begin(container.name);
+    else if (state.phase === "terminated") {
+      if (policy === "Never") return end({ phase: "Failed" }, `init container ${container.name} failed`);
+      begin(container.name);
+    }
+    break;
+  }
+  if (!initialized) return result();
+
+  let unfinished = false;
+  let failed = false;
+  for (const { name } of mains) {
+    const { state } = of(name);
+    if (state.phase === "terminated") {
+      const again = policy === "Always" || (policy === "OnFailure" && state.exitCode !== 0);
+      if (again) begin(name);
+      else failed ||= state.exitCode !== 0;
+      unfinished ||= again;
+    } else {
+      unfinished = true;
+      if (state.phase === "waiting") begin(name);
+      else check(name);
+    }
+  }
+  if (unfinished) return result();
+  return end({ phase: failed ? "Failed" : "Succeeded" }, "all containers of the pod have ended");
+}
+
+/** How a pod that was stopped has ended, when all of its containers ran. */
+function endOf(records: readonly ContainerRecord[]): PodOutcome | undefined {
+  const codes = records.flatMap(({ state }) => (state.phase === "terminated" ? [state.exitCode] : []));
+  if (codes.length < records.length) return undefined;
+  return { phase: codes.every((code) => code === 0) ? "Succeeded" : "Failed" };
+}

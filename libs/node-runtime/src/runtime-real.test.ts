@@ -1,0 +1,21 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createHttpKubeClient, loadKubeconfig } from "@tiphys/kube";
+import { silentLogger } from "@tiphys/telemetry";
+import { describeWith, realClusterKubeconfig } from "@tiphys/testing";
+import type { TestCluster } from "./node-scenarios.js";
+import { describeNode } from "./runtime-scenarios.js";
+
+async function realCluster(): Promise<TestCluster> {
+  const path = realClusterKubeconfig()!;
+  const client = createHttpKubeClient({ connection: await loadKubeconfig({ path }), log: silentLogger });
+  const clientCa = readFileSync(join(dirname(path), "ca.crt"), "utf8");
+  return { client, kubeletPort: { port: 0, clientCa }, close: async () => client.close() };
+}
+
+describeWith(["real-cluster"], "node runtime without a sandbox on a real control plane", () =>
+  describeNode(realCluster, { sandbox: "process" }),
+);
+describeWith(["real-cluster", "bwrap"], "node runtime on a real control plane", () =>
+  describeNode(realCluster, { sandbox: "bubblewrap" }),
+);

@@ -1,0 +1,338 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { FailedPreconditionError, messageOf } from "@tiphys/errors";
+import { isNotFound, type LogOptions, statusError } from "@tiphys/kube";
+import { type KubeObject, keyOf, type ObjectKey, types } from "@tiphys/resources";
+import { addressPool, portPool } from "./addresses.js";
+import { findContainer } from "./container-process.js";
+import type { NodeRuntimeDeps, PodContext } from "./deps.js";
+import { createEvents } from "./events.js";
+import type { Endpoint } from "./forwarders.js";
+import { defaultImages } from "./images.js";
+import { createKubeletServer, type KubeletServer } from "./kubelet-server.js";
+import { readLog } from "./log-store.js";
+import { createNodeObject } from "./node-object.js";
+import { allContainers } from "./plan.js";
+import { createPodWorker, type PodWorker } from "./pod-worker.js";
+import type { PodRecord } from "./record.js";
+import { type ClusterResolver, createClusterResolver } from "./resolver.js";
+import { containerPath, findProgram, type SandboxKind } from "./sandbox.js";
+
+export interface NodeRuntime {
+  readonly name: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  ready(): Promise<string | undefined>;
+  /** Log of a container as a kubelet serves it; throws KubeApiError when there is none to serve. */
+  logs(pod: ObjectKey, options: LogOptions, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  resolver(): ClusterResolver;
+  /** How containers are kept apart; known after `start`. */
+  readonly sandbox: SandboxKind;
+}
+
+const DEFAULT_POD_CIDR = "10.244.0.0/16";
+/** Pods reach the host's loopback through forwarders; this is where the API server finds the node itself. */
+const HOST_IP = "127.0.0.1";
+const BWRAP_PROBE = ["--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"];
+
+/** A kubelet whose containers are processes of this host. It talks to the API as a kubelet does, and to nothing else. */
+export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
+  const { clock, nodeName, log, informers } = deps;
+  const client = informers.client;
+  const node = deps.node ?? process.execPath;
+  const path = deps.path ?? containerPath(node);
+  const pods = join(deps.dir, "pods");
+  const workers = new Map<string, PodWorker>();
+  const addresses = addressPool(deps.podCidr ?? DEFAULT_POD_CIDR);
+  const ports = portPool(deps.random);
+  const informer = informers.informer(types.pods);
+  const events = createEvents(client, nodeName, clock, log);
+  const runningPods = deps.metrics.gauge("tiphys_node_pods", "Pods that this node runs");
+  const creating = new Map<string, Promise<void>>();
+  let kind: SandboxKind = "process";
+  let context: PodContext;
+  let unsubscribe: (() => void) | undefined;
+  let nodeObject: ReturnType<typeof createNodeObject> | undefined;
+  let server: KubeletServer | undefined;
+  let state: "new" | "running" | "stopped" = "new";
+
+  const bwrap = findProgram("bwrap", path) ?? "bwrap";
+  async function chooseSandbox(): Promise<SandboxKind> {
+    const wanted = deps.sandbox ?? "auto";
+    if (wanted === "process") return "process";
+    const problem = existsSync(bwrap)
+      ? await promisify(execFile)(bwrap, BWRAP_PROBE).then(
+          () => undefined,
+          (error) => messageOf(error),
+        )
+      : "bwrap is not installed";
+    if (problem === undefined) return "bubblewrap";
+    if (wanted === "bubblewrap") {
+      throw new FailedPreconditionError(
+        `sandbox "bubblewrap" does not work here (${problem}): install it, or use "process"`,
+      );
+    }
+    log.warn("no sandbox: pods run as plain processes of this user", { reason: problem });
+    return "process";
+  }
+
+  const find = async (type: typeof types.configMaps, namespace: string, name: string) =>
+    client.get(type, { namespace, name }).catch((error) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    });
+
+  const sources: PodContext["sources"] = (pod) => {
+    const namespace = pod.metadata.namespace ?? "default";
+    return {
+      configMap: (name) => find(types.configMaps, namespace, name),
+      secret: (name) => find(types.secrets, namespace, name),
+      async token(audience, seconds) {
+        const name = pod["spec"]?.serviceAccountName ?? "default";
+        const request = {
+          apiVersion: "authentication.k8s.io/v1",
+          kind: "TokenRequest",
+          metadata: { name, namespace },
+          spec: {
+            audiences: audience ? [audience] : [],
+            expirationSeconds: seconds,
+            boundObjectRef: { kind: "Pod", apiVersion: "v1", name: pod.metadata.name, uid: pod.metadata.uid },
+          },
+        };
+        const answer = await client.create(types.serviceAccounts, request, { subresource: "token" });
+        return String(answer["status"]?.token ?? "");
+      },
+    };
+  };
+
+  async function createRecord(pod: KubeObject): Promise<PodRecord> {
+    const table: Record<string, number> = {};
+    for (const container of allContainers(pod)) {
+      for (const { containerPort } of (container["ports"] ?? []) as { containerPort: number }[]) {
+        table[`${container.name}/${containerPort}`] = pod["spec"]?.hostNetwork ? containerPort : await ports.take();
+      }
+    }
+    return {
+      uid: pod.metadata.uid!,
+      namespace: pod.metadata.namespace!,
+      name: pod.metadata.name,
+      ip: addresses.take(),
+      ports: table,
+      startTime: clock.now().getTime(),
+      containers: {},
+    };
+  }
+
+  const isOver = (pod: KubeObject) => ["Succeeded", "Failed"].includes(pod["status"]?.phase);
+
+  async function take(pod: KubeObject): Promise<void> {
+    const uid = pod.metadata.uid!;
+    if (workers.has(uid) || creating.has(uid) || state !== "running") return;
+    if (pod.metadata.deletionTimestamp) {
+      // Nothing of it runs here, so nothing keeps it.
+      const options = { gracePeriodSeconds: 0, preconditions: { uid } };
+      await client.delete(types.pods, keyOf(pod), options).catch((error) => {
+        if (!isNotFound(error)) throw error;
+      });
+      return;
+    }
+    if (isOver(pod)) return;
+    const work = (async () => {
+      const record = await createRecord(pod);
+      const worker = createPodWorker(context, pod, record);
+      workers.set(uid, worker);
+      runningPods.set(workers.size);
+      const latest = informer.get(keyOf(pod));
+      if (latest?.metadata.uid !== uid) return drop(uid);
+      worker.update(latest);
+    })();
+    creating.set(uid, work);
+    await work.finally(() => creating.delete(uid));
+  }
+
+  async function drop(uid: string): Promise<void> {
+    const worker = workers.get(uid);
+    if (!worker) return;
+    await worker.destroy();
+    workers.delete(uid);
+    runningPods.set(workers.size);
+    release(worker.record);
+    await rm(join(pods, uid), { recursive: true, force: true });
+  }
+
+  function release(record: PodRecord): void {
+    addresses.free(record.ip);
+    for (const port of Object.values(record.ports)) ports.free(port);
+  }
+
+  /** Takes up, or clears away, what an earlier process of ours has left. */
+  async function recover(): Promise<void> {
+    await mkdir(pods, { recursive: true, mode: 0o700 });
+    for (const uid of await readdir(pods)) {
+      const text = await readFile(join(pods, uid, "state.json"), "utf8").catch(() => undefined);
+      if (text === undefined) {
+        await rm(join(pods, uid), { recursive: true, force: true });
+        continue;
+      }
+      const record = JSON.parse(text) as PodRecord;
+      const pod = informer.get({ namespace: record.namespace, name: record.name });
+      if (pod?.metadata.uid !== uid) {
+        await clear(record);
+        continue;
+      }
+      addresses.reserve(record.ip);
+      for (const port of Object.values(record.ports)) ports.reserve(port);
+      const worker = createPodWorker(context, pod, record);
+      workers.set(uid, worker);
+      await worker.adopt();
+      worker.wake();
+    }
+    runningPods.set(workers.size);
+  }
+
+  /** Ends the processes of a pod that is no longer in the API. */
+  async function clear(record: PodRecord): Promise<void> {
+    for (const [name, container] of Object.entries(record.containers)) {
+      if (container.state.phase !== "running" && container.state.phase !== "starting") continue;
+      const found = await findContainer(
+        join(pods, record.uid, "containers", name, String(container.attempt)),
+        kind,
+        clock,
+      );
+      if (found.state !== "running") continue;
+      log.warn("process of a deleted pod ended", { pod: `${record.namespace}/${record.name}`, container: name });
+      await found.process.destroy();
+      await found.process.ended;
+    }
+    await rm(join(pods, record.uid), { recursive: true, force: true });
+  }
+
+  function onChange(type: "added" | "modified" | "deleted", pod: KubeObject): void {
+    const uid = pod.metadata.uid!;
+    const failed = (error: unknown) =>
+      log.error("pod is not taken up", { pod: pod.metadata.name, error: messageOf(error) });
+    if (type === "deleted") {
+      void Promise.resolve(creating.get(uid))
+        .then(() => drop(uid))
+        .catch(failed);
+      return;
+    }
+    if (pod["spec"]?.nodeName !== nodeName) return;
+    const worker = workers.get(uid);
+    if (worker) worker.update(pod);
+    else void clock.track(take(pod)).catch(failed);
+  }
+
+  const forwarder = (ip: string, port: number): Endpoint | undefined => {
+    for (const { record } of workers.values()) {
+      if (record.ip !== ip) continue;
+      const found = Object.entries(record.ports).find(([key]) => key.endsWith(`/${port}`));
+      if (found) return { host: "127.0.0.1", port: found[1] };
+    }
+    return undefined;
+  };
+  let resolver: ClusterResolver | undefined;
+
+  async function* logs(key: ObjectKey, options: LogOptions, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const bad = (message: string) => statusError(400, "BadRequest", message);
+    const worker = [...workers.values()].find(
+      ({ record }) => record.namespace === key.namespace && record.name === key.name,
+    );
+    if (!worker) throw statusError(404, "NotFound", `node ${nodeName} does not run pod "${key.name}"`);
+    const names = allContainers(worker.pod).map(({ name }) => name);
+    const mains = (worker.pod["spec"]?.containers ?? []).map(({ name }: { name: string }) => name);
+    const container = options.container ?? (mains.length === 1 ? mains[0] : undefined);
+    if (container === undefined) {
+      throw bad(`a container name must be specified for pod ${key.name}, choose one of: [${mains.join(" ")}]`);
+    }
+    if (!names.includes(container)) throw bad(`container ${container} is not valid for pod ${key.name}`);
+    const own = worker.record.containers[container];
+    const previous = options.previous ? own?.last?.attempt : undefined;
+    if (options.previous && previous === undefined) {
+      throw bad(`previous terminated container "${container}" in pod "${key.name}" not found`);
+    }
+    if (!own || own.attempt === 0) {
+      const state = own?.state;
+      const reason = state?.phase === "waiting" ? `: ${state.reason}` : "";
+      throw bad(`container "${container}" in pod "${key.name}" is waiting to start${reason}`);
+    }
+    const recorder = options.previous ? undefined : worker.recorderOf(container);
+    const { follow, tailLines, timestamps, sinceSeconds } = options;
+    yield* readLog(
+      worker.attemptDir(container, previous ?? own.attempt),
+      {
+        follow: follow === true,
+        timestamps: timestamps === true,
+        ...(tailLines === undefined ? {} : { tailLines }),
+        ...(sinceSeconds === undefined ? {} : { since: clock.now().getTime() - sinceSeconds * 1000 }),
+      },
+      recorder,
+      clock,
+      signal,
+    );
+  }
+
+  return {
+    name: `node-runtime/${nodeName}`,
+    async start() {
+      kind = await chooseSandbox();
+      context = {
+        deps,
+        client,
+        kind,
+        bwrap,
+        node,
+        path,
+        hostIP: HOST_IP,
+        images: [...(deps.images ?? []), ...defaultImages],
+        event: events.write,
+        sources,
+      };
+      await informer.synced;
+      if (deps.kubeletPort) {
+        server = await createKubeletServer({ ...deps.kubeletPort, nodeName, hostIP: HOST_IP, logs, log, clock });
+      }
+      nodeObject = createNodeObject(
+        client,
+        {
+          nodeName,
+          hostIP: HOST_IP,
+          sandbox: kind,
+          taints: deps.taints ?? [],
+          ...(server ? { kubeletPort: server.port } : {}),
+        },
+        clock,
+        log,
+      );
+      state = "running";
+      await recover();
+      await nodeObject.start();
+      unsubscribe = informer.onChange(({ type, object }) => onChange(type, object));
+      for (const pod of informer.list()) onChange("added", pod);
+    },
+    async stop() {
+      if (state === "stopped") return;
+      state = "stopped";
+      unsubscribe?.();
+      await Promise.allSettled(creating.values());
+      await nodeObject?.stop();
+      await Promise.all([...workers.values()].map((worker) => worker.stop((deps.onStop ?? "kill") === "kill")));
+      await events.flush();
+      await server?.close();
+    },
+    async ready() {
+      return state === "running" ? undefined : `node ${nodeName} is ${state === "new" ? "starting" : "stopped"}`;
+    },
+    logs,
+    resolver() {
+      resolver ??= createClusterResolver({ informers, forwarder });
+      return resolver;
+    },
+    get sandbox() {
+      return kind;
+    },
+  };
+}

@@ -1,0 +1,14 @@
+/**
+ * Stands between us and a container's process, so that both survive our death: it claims its folder once (a claim that
+ * exists makes it leave), tells its own pid, runs the command and leaves the exit code in a file. TERM is handled (not
+ * ignored) so that the command starts with the default.
+ */
+export const shim = `
+dir=$1; shift
+/bin/mkdir "$dir/claimed" 2>/dev/null || exit 125
+trap : TERM INT HUP
+echo $$ > "$dir/shim.tmp"; /bin/mv "$dir/shim.tmp" "$dir/shim"
+"$@" 3>"$dir/info"
+code=$?
+echo $code > "$dir/exit.tmp"; /bin/mv "$dir/exit.tmp" "$dir/exit"
+`;

@@ -1,0 +1,188 @@
+import type { Condition, KubeObject } from "@tiphys/resources";
+import { allContainers, initContainers, isSidecar, mainContainers } from "./plan.js";
+import { type ContainerRecord, newContainer, type PodRecord, type Terminated } from "./record.js";
+
+const time = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
+
+export interface NodeAddress {
+  readonly hostIP: string;
+}
+
+/** The status a kubelet would write for `pod`. Conditions of others are kept; times move only with their condition. */
+export function podStatus(pod: KubeObject, record: PodRecord, { hostIP }: NodeAddress, now: number): object {
+  const of = (name: string) => record.containers[name] ?? newContainer();
+  const outcome = record.outcome;
+  const notInitialized = initContainers(pod)
+    .filter((container) => {
+      const { state, started } = of(container.name);
+      if (isSidecar(container)) return !started;
+      return !(state.phase === "terminated" && state.exitCode === 0);
+    })
+    .map(({ name }) => name);
+  const unready = [...initContainers(pod).filter(isSidecar), ...mainContainers(pod)]
+    .filter(({ name }) => !of(name).ready)
+    .map(({ name }) => name);
+  const initialized = outcome?.phase === "Succeeded" || notInitialized.length === 0;
+  const ended = outcome?.phase === "Succeeded" ? "PodCompleted" : outcome ? "PodFailed" : undefined;
+  const ready = !ended && unready.length === 0 && initialized;
+  const notReady = ended
+    ? { reason: ended }
+    : {
+        reason: "ContainersNotReady",
+        message: `containers with unready status: [${unready.join(" ")}]`,
+      };
+  const gates: string[] = (pod["spec"]?.readinessGates ?? []).map(
+    (gate: { conditionType: string }) => gate.conditionType,
+  );
+  const before: Condition[] = pod["status"]?.conditions ?? [];
+  const openGates = gates.filter((gate) => before.find(({ type }) => type === gate)?.status !== "True");
+
+  const wanted: Condition[] = [
+    { type: "PodReadyToStartContainers", status: ended ? "False" : "True" },
+    {
+      type: "Initialized",
+      status: initialized ? "True" : "False",
+      ...(outcome?.phase === "Succeeded" ? { reason: "PodCompleted" } : {}),
+      ...(initialized
+        ? {}
+        : {
+            reason: "ContainersNotInitialized",
+            message: `containers with incomplete status: [${notInitialized.join(" ")}]`,
+          }),
+    },
+    {
+      type: "Ready",
+      status: ready && openGates.length === 0 ? "True" : "False",
+      ...(ready && openGates.length > 0
+        ? {
+            reason: "ReadinessGatesNotReady",
+            message: `the status of pod readiness gate "${openGates[0]}" is not "True"`,
+          }
+        : ready
+          ? {}
+          : notReady),
+    },
+    { type: "ContainersReady", status: ready ? "True" : "False", ...(ready ? {} : notReady) },
+    { type: "PodScheduled", status: "True" },
+  ];
+  const own = new Set(wanted.map(({ type }) => type));
+  const conditions = [
+    ...wanted.map((condition) => {
+      const old = before.find(({ type }) => type === condition.type);
+      const since = old && old.status === condition.status ? old.lastTransitionTime : undefined;
+      return { ...condition, lastTransitionTime: since ?? time(now) };
+    }),
+    ...before.filter(({ type }) => !own.has(type)),
+  ];
+
+  return {
+    phase: outcome?.phase ?? phaseOf(pod, record),
+    reason: outcome?.reason ?? null,
+    message: outcome?.message ?? null,
+    conditions,
+    hostIP,
+    hostIPs: [{ ip: hostIP }],
+    podIP: record.ip,
+    podIPs: [{ ip: record.ip }],
+    startTime: time(record.startTime),
+    qosClass: pod["status"]?.qosClass ?? qosClass(pod),
+    ...(initContainers(pod).length > 0
+      ? {
+          initContainerStatuses: initContainers(pod).map((container) =>
+            containerStatus(pod, record, container, of, now),
+          ),
+        }
+      : {}),
+    containerStatuses: mainContainers(pod).map((container) => containerStatus(pod, record, container, of, now)),
+  };
+}
+
+function phaseOf(pod: KubeObject, record: PodRecord): string {
+  const begun = mainContainers(pod).some(({ name }) => {
+    const container = record.containers[name];
+    return (
+      container !== undefined &&
+      (container.state.phase === "running" ||
+        container.state.phase === "terminated" ||
+        container.restarts > 0 ||
+        container.last)
+    );
+  });
+  return begun ? "Running" : "Pending";
+}
+
+function containerStatus(
+  pod: KubeObject,
+  record: PodRecord,
+  container: { name: string; image?: string },
+  of: (name: string) => ContainerRecord,
+  now: number,
+): object {
+  const own = crashLooping(pod, container, of(container.name), now);
+  const { state } = own;
+  return {
+    name: container.name,
+    image: container.image ?? "",
+    imageID: own.imageId ?? "",
+    ...(own.attempt > 0 ? { containerID: `tiphys://${record.uid}/${container.name}/${own.attempt}` } : {}),
+    ready: own.ready,
+    started: state.phase === "running" && own.started,
+    restartCount: own.restarts,
+    state: apiState(record, container.name, state),
+    lastState: own.last ? apiState(record, container.name, own.last) : {},
+  };
+}
+
+/** A container that waits for its next start shows that, and its end as the last state. */
+function crashLooping(
+  pod: KubeObject,
+  container: { name: string },
+  own: ContainerRecord,
+  now: number,
+): ContainerRecord {
+  const { state, retryAt, backOff } = own;
+  if (state.phase !== "terminated" || !retryAt || retryAt <= now || !backOff) return own;
+  if (pod.metadata.deletionTimestamp || !willRestart(pod, container, state)) return own;
+  const message = `back-off ${backOff / 1000}s restarting failed container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;
+  return { ...own, state: { phase: "waiting", reason: "CrashLoopBackOff", message }, last: state };
+}
+
+function willRestart(pod: KubeObject, container: { name: string; restartPolicy?: string }, end: Terminated): boolean {
+  const policy = container.restartPolicy ?? pod["spec"]?.restartPolicy ?? "Always";
+  return policy === "Always" || (policy === "OnFailure" && end.exitCode !== 0);
+}
+
+function apiState(record: PodRecord, name: string, state: ContainerRecord["state"]): object {
+  if (state.phase === "starting") return { waiting: { reason: "ContainerCreating" } };
+  if (state.phase === "running") return { running: { startedAt: time(state.startedAt) } };
+  if (state.phase === "waiting") {
+    return { waiting: { reason: state.reason, ...(state.message ? { message: state.message } : {}) } };
+  }
+  return {
+    terminated: {
+      exitCode: state.exitCode,
+      reason: state.reason,
+      ...(state.signal ? { signal: state.signal } : {}),
+      ...(state.message ? { message: state.message } : {}),
+      startedAt: state.startedAt === undefined ? null : time(state.startedAt),
+      finishedAt: time(state.finishedAt),
+      containerID: `tiphys://${record.uid}/${name}/${state.attempt}`,
+    },
+  };
+}
+
+/** Guaranteed, Burstable or BestEffort, from requests and limits of cpu and memory. */
+export function qosClass(pod: KubeObject): string {
+  const containers = allContainers(pod);
+  const values = containers.map((container) => ({
+    requests: container["resources"]?.requests ?? {},
+    limits: container["resources"]?.limits ?? {},
+  }));
+  const named = ["cpu", "memory"];
+  if (values.every(({ requests, limits }) => named.every((name) => !requests[name] && !limits[name])))
+    return "BestEffort";
+  const guaranteed = values.every(({ requests, limits }) =>
+    named.every((name) => limits[name] && (requests[name] ?? limits[name]) === limits[name]),
+  );
+  return guaranteed ? "Guaranteed" : "Burstable";
+}

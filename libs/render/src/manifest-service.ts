@@ -1,0 +1,72 @@
+/** tiphys.repo.v1.ManifestService as its callers see it, the same over every transport. See proto/tiphys/repo/v1/repo.proto. */
+export interface ManifestService {
+  render(request: RenderRequest, options?: CallOptions): Promise<RenderResponse>;
+  resolveRevision(request: ResolveRevisionRequest, options?: CallOptions): Promise<{ revision: string }>;
+  listRefs(request: ListRefsRequest, options?: CallOptions): Promise<{ branches: string[]; tags: string[] }>;
+  revisionMetadata(request: RevisionMetadataRequest, options?: CallOptions): Promise<RevisionMetadata>;
+  testRepository(request: { repoUrl: string }, options?: CallOptions): Promise<{ verified: boolean }>;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface RenderRequest {
+  repoUrl: string;
+  /** Branch, tag, HEAD or commit; empty means HEAD. */
+  revision: string;
+  path: string;
+  directory: DirectoryOptions | undefined;
+  /** How old the known refs may be, in milliseconds; 0 asks the repository now. */
+  maxAgeMilliseconds: number;
+  noCache: boolean;
+}
+
+export interface DirectoryOptions {
+  recurse: boolean;
+  include: string;
+  exclude: string;
+  disableExtensionFilter: boolean;
+}
+
+export interface RenderResponse {
+  revision: string;
+  /** Equal keys mean equal manifests. */
+  key: string;
+  sourceType: string;
+  manifests: Manifest[];
+  commit: RevisionMetadata | undefined;
+}
+
+export interface Manifest {
+  json: string;
+  path: string;
+  line: number;
+}
+
+export interface RevisionMetadata {
+  revision: string;
+  author: string;
+  /** RFC 3339. */
+  date: string;
+  message: string;
+  tags: string[];
+  /** Change id of the Tiphys-Change trailer, or empty. */
+  change: string;
+}
+
+export interface ResolveRevisionRequest {
+  repoUrl: string;
+  revision: string;
+  maxAgeMilliseconds: number;
+}
+
+export interface ListRefsRequest {
+  repoUrl: string;
+  maxAgeMilliseconds: number;
+}
+
+export interface RevisionMetadataRequest {
+  repoUrl: string;
+  revision: string;
+}

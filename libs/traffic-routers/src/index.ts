@@ -1,0 +1,2 @@
+export * from "./nginx.js";
+export * from "./routers.js";

@@ -1,0 +1,91 @@
+import yaml from "js-yaml";
+
+const trueWords = ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"];
+const falseWords = ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"];
+const booleans = new Map<string, boolean>([
+  ...trueWords.map((word) => [word, true] as const),
+  ...falseWords.map((word) => [word, false] as const),
+]);
+const nulls = new Set(["", "~", "null", "Null", "NULL"]);
+const nonFinite = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
+const integer = /^[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)$/;
+const float = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
+const largest = 2n ** 64n - 1n;
+const smallest = -(2n ** 63n);
+
+/** The value Go's reader gives a plain scalar that is a number; undefined when it is a string to it. */
+export function goNumber(text: string): number | bigint | undefined {
+  const first = text.charCodeAt(0);
+  // Only + - . and digits can start a number: this keeps the common case (a word) cheap.
+  if (first !== 0x2b && first !== 0x2d && first !== 0x2e && (first < 0x30 || first > 0x39)) return undefined;
+  const plain = first !== 0x2e && text.includes("_") ? text.replaceAll("_", "") : text;
+  if (integer.test(plain)) {
+    const exact = goInteger(plain);
+    if (exact !== undefined) return exact;
+  }
+  if (float.test(plain)) return Number(plain);
+  return nonFinite.test(text) ? Number.NaN : undefined;
+}
+
+function goInteger(plain: string): number | bigint | undefined {
+  const negative = plain[0] === "-";
+  let digits = negative || plain[0] === "+" ? plain.slice(1) : plain;
+  if (digits.length > 1 && digits[0] === "0" && digits[1]! >= "0" && digits[1]! <= "7") digits = `0o${digits.slice(1)}`;
+  if (digits.length < 16) return negative ? -Number(digits) || 0 : Number(digits);
+  const big = negative ? -BigInt(digits.toLowerCase()) : BigInt(digits.toLowerCase());
+  if (big > largest || big < smallest) return undefined;
+  return big >= BigInt(Number.MIN_SAFE_INTEGER) && big <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(big) : big;
+}
+
+/** True when Go's reader would read `text`, unquoted, as something other than a string. */
+export const isNotString = (text: string): boolean =>
+  nulls.has(text) || booleans.has(text) || text === "<<" || goNumber(text) !== undefined;
+
+const nullType = new yaml.Type("tag:yaml.org,2002:null", {
+  kind: "scalar",
+  resolve: (data: string | null) => data === null || nulls.has(data),
+  construct: () => null,
+});
+const boolType = new yaml.Type("tag:yaml.org,2002:bool", {
+  kind: "scalar",
+  resolve: (data: string | null) => data !== null && data.length <= 5 && booleans.has(data),
+  construct: (data: string) => booleans.get(data),
+});
+const isInt = (value: number | bigint | undefined) =>
+  typeof value === "bigint" || (value !== undefined && Number.isInteger(value));
+const intType = new yaml.Type("tag:yaml.org,2002:int", {
+  kind: "scalar",
+  resolve: (data: string | null) => data !== null && isInt(goNumber(data)),
+  construct: (data: string) => goNumber(data),
+});
+const floatType = new yaml.Type("tag:yaml.org,2002:float", {
+  kind: "scalar",
+  resolve: (data: string | null) => data !== null && goNumber(data) !== undefined,
+  construct: (data: string) => {
+    const value = goNumber(data)!;
+    if (Number.isNaN(value)) throw new NonFiniteError(data);
+    return typeof value === "bigint" ? Number(value) : value;
+  },
+});
+const mergeType = new yaml.Type("tag:yaml.org,2002:merge", {
+  kind: "scalar",
+  resolve: (data: string | null) => data === "<<",
+});
+const binaryType = new yaml.Type("tag:yaml.org,2002:binary", {
+  kind: "scalar",
+  resolve: (data: string | null) => data !== null && /^[A-Za-z0-9+/=\s]*$/.test(data),
+  construct: (data: string) => Buffer.from(data, "base64").toString("utf8"),
+});
+
+/** `.inf` and `.nan` have no JSON form. */
+export class NonFiniteError extends Error {
+  constructor(readonly text: string) {
+    super(`${text} has no JSON form: use a finite number or quote it`);
+  }
+}
+
+/** Plain scalars as Go's sigs.k8s.io/yaml reads them; dates stay strings. */
+export const goSchema = yaml.FAILSAFE_SCHEMA.extend({
+  implicit: [nullType, boolType, intType, floatType, mergeType],
+  explicit: [binaryType],
+});

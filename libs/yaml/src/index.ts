@@ -1,0 +1,2 @@
+export * from "./emit.js";
+export * from "./parse.js";
