@@ -16,4 +16,6 @@ export default {
   modulePathIgnorePatterns: ["/dist/", "/.cache/"],
   maxWorkers: 2,
   testTimeout: 30000,
+  // A failed test may leave a server open; the run must end all the same.
+  forceExit: true,
 };

@@ -17,7 +17,11 @@ export function autoSync(state: ApplicationState, comparison: Comparison, now: D
   const policy = app.spec.syncPolicy?.automated;
   if (!policy || policy.enabled === false) return { type: "none" };
   if (!target.ok || comparison.sync !== "OutOfSync") return { type: "none" };
-  const changed = comparison.items.filter((item) => item.outOfSync);
+  // What is being deleted already needs no further sync.
+  const changed = comparison.items.filter(
+    (item) => item.outOfSync && (item.desired !== undefined || !item.live?.metadata.deletionTimestamp),
+  );
+  if (changed.length === 0) return { type: "none", reason: "waiting for pruned objects to go" };
   const wanted = changed.filter((item) => item.desired);
   if (!policy.prune && wanted.length === 0) {
     return { type: "none", reason: "need to prune extra resources only but automated prune is disabled" };

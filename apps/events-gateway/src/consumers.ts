@@ -35,14 +35,17 @@ interface Running {
   joining: Promise<unknown>;
 }
 
-/** An HTTP trigger may take a minute; only then is its message delivered again. */
-const ACK_WAIT_MS = 120_000;
+/** After a crash of this process a shared bus gives its messages to others after so long. */
+const ACK_WAIT_MS = 30_000;
+/** A message whose run is still going on here is looked at again after so long. */
+const BUSY_MS = 5000;
 const IN_FLIGHT = 32;
 
 /** The consumers of all Sensors: one durable per trigger, so that a slow trigger holds up no other. */
 export function createConsumers(deps: EventsGatewayDeps, runs: Runs, runner: TriggerRunner) {
   const { bus, clock, log } = deps;
   const running = new Map<string, Running>();
+  const busy = new Set<string>();
 
   const subjectsOf = (namespace: string, busName: string, trigger: CompiledTrigger): string[] => {
     const subjects = trigger.dependencies.map(({ eventSourceName, eventName }) =>
@@ -60,7 +63,7 @@ export function createConsumers(deps: EventsGatewayDeps, runs: Runs, runner: Tri
     try {
       const consumer = await bus.consume(
         { durable, subjects, startAt: "new", ackWait: ACK_WAIT_MS, maxInFlight: IN_FLIGHT },
-        (message) => handle(entry, message),
+        (message) => handleOnce(entry, message),
       );
       Object.assign(entry, { consumer });
     } catch (error) {
@@ -74,6 +77,18 @@ export function createConsumers(deps: EventsGatewayDeps, runs: Runs, runner: Tri
     running.delete(entry.durable);
     await entry.consumer?.stop();
   };
+
+  /** A trigger may take longer than the bus waits; the message that comes again then must not run it a second time. */
+  async function handleOnce(entry: Running, message: Message): Promise<void> {
+    const key = `${entry.durable}/${message.id}`;
+    if (busy.has(key)) return message.nak(BUSY_MS);
+    busy.add(key);
+    try {
+      await handle(entry, message);
+    } finally {
+      busy.delete(key);
+    }
+  }
 
   async function handle(entry: Running, message: Message): Promise<void> {
     const { durable } = entry;

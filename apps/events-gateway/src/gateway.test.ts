@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLocalBus, openDurableMap } from "@tiphys/bus";
+import { type Bus, createLocalBus, createNatsBus, openDurableMap } from "@tiphys/bus";
 import { systemClock } from "@tiphys/clock";
 import type { Dialer, DialRequest } from "@tiphys/dialer";
 import { changeOf, clusterAdmin, isUlid } from "@tiphys/identity";
@@ -14,22 +14,12 @@ import { allCrds, apiVersionOf, type Condition, type KubeObject, type ResourceTy
 import { Secret } from "@tiphys/secret";
 import { hmacSignature } from "@tiphys/sources";
 import { silentLogger as log, noMetrics } from "@tiphys/telemetry";
-import { eventually } from "@tiphys/testing";
+import { describeWith, eventually, freePort, startNats } from "@tiphys/testing";
 import { createEventsGateway, type EventsGateway } from "./create.js";
 
 const clock = systemClock();
 const namespace = "ci";
 const secret = new Secret("webhook-secret");
-
-const freePort = () =>
-  new Promise<number>((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 
 /** Answers requests by program; remembers them. */
 function recordingDialer(answer: (request: DialRequest) => number): Dialer & { requests: DialRequest[] } {
@@ -66,10 +56,12 @@ interface World {
 let dir: string;
 let world: World;
 let statusOf: (request: DialRequest) => number;
+let openBus: () => Promise<Bus>;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "tiphys-events-"));
   statusOf = () => 200;
+  openBus = () => createLocalBus({ dir: join(dir, "bus"), clock, log });
   world = await makeWorld();
 });
 afterEach(async () => {
@@ -89,7 +81,7 @@ async function makeWorld(): Promise<World> {
     port: await freePort(),
     gateway: undefined as unknown as EventsGateway,
     async start(killPoint) {
-      const bus = await createLocalBus({ dir: join(dir, "bus"), clock, log });
+      const bus = await openBus();
       const state = await openDurableMap({ dir, name: "state", log });
       const informers = createInformers({ client, clock, log });
       const journal = createMemoryJournal();
@@ -358,6 +350,35 @@ describe("HTTP triggers", () => {
     expect((await world.gateway.api.listRuns({}))[0]).toMatchObject({ attempts: 3 });
   });
 
+  it("does not run a trigger again while its first run is still going on", async () => {
+    let deliveries = 0;
+    let finish = () => {};
+    const slow = new Promise<void>((resolve) => (finish = resolve));
+    const fetch = world.dialer.fetch.bind(world.dialer);
+    world.dialer.fetch = async (request) => {
+      const response = await fetch(request);
+      await slow;
+      return response;
+    };
+    await world.stop();
+    openBus = async () => {
+      const bus = await createLocalBus({ dir: join(dir, "bus"), clock, log });
+      const counted = (handler: Parameters<Bus["consume"]>[1]) => (message: Parameters<typeof handler>[0]) => {
+        deliveries = message.deliveries;
+        return handler(message);
+      };
+      return { ...bus, consume: (options, handler) => bus.consume({ ...options, ackWait: 50 }, counted(handler)) };
+    };
+    await world.start();
+    await eventually(() => world.gateway.endpoints().length === 1);
+    await world.post("/push", push("abc"), signed(push("abc")));
+    await eventually(() => world.dialer.requests.length === 1);
+    await eventually(() => deliveries === 2);
+    finish();
+    await eventually(async () => (await world.gateway.api.listRuns({ state: "succeeded" })).length === 1);
+    expect(world.dialer.requests).toHaveLength(1);
+  });
+
   it("parks a run that failed for good, and runs it again when asked", async () => {
     statusOf = () => 500;
     await world.post("/push", push("abc"), signed(push("abc")));
@@ -436,5 +457,36 @@ describe("plain webhooks", () => {
     expect(JSON.stringify(listed!.event.data)).not.toContain("letmein");
     await world.client.delete(types.eventSources, { namespace, name: "es" });
     await eventually(() => world.gateway.endpoints().length === 0);
+  });
+});
+
+describeWith(["nats-server"], "over NATS JetStream", () => {
+  it("runs each event's trigger once, over a crash and a restart", async () => {
+    await using nats = await startNats();
+    openBus = () => createNatsBus({ servers: nats.url, clock, log });
+    await githubSource();
+    await sensor([workflowTrigger]);
+    await world.start();
+    await ready(types.eventSources, "github");
+    await ready(types.sensors, "ci");
+    await world.post("/push", push("one"), signed(push("one")));
+    await eventually(async () => (await world.list(types.workflows)).length === 1);
+    await world.stop();
+
+    let died = false;
+    await world.start((name) => {
+      if (name === "triggered") died = true;
+      if (died) throw new Error("killed");
+    });
+    await eventually(() => world.gateway.endpoints().length === 1);
+    await world.post("/push", push("two"), signed(push("two")));
+    await eventually(() => died);
+    await world.stop();
+
+    await world.start();
+    await eventually(async () => (await world.gateway.api.listRuns({ state: "succeeded" })).length === 2);
+    const shas = (await world.list(types.workflows)).map(({ spec }) => spec.arguments.parameters[0].value);
+    expect(shas.sort()).toEqual(["one", "two"]);
+    await world.stop();
   });
 });

@@ -64,6 +64,9 @@ interface Child {
   job?: Job;
   timer?: NodeJS.Timeout;
   done: number;
+  /** Milliseconds spent on jobs: about the CPU time that counts against the kernel's limit. */
+  busy: number;
+  startedAt: number;
   /** Why we killed it; absent when it died by itself. */
   verdict?: Error;
   lastWords: string;
@@ -108,6 +111,8 @@ export function createChildPool<Request, Result>(options: ChildPoolOptions): Chi
       process: child,
       channel: child.stdio[3] as Socket,
       done: 0,
+      busy: 0,
+      startedAt: 0,
       lastWords: "",
       exited: new Promise((resolve) => {
         child.once("close", resolve);
@@ -152,11 +157,12 @@ export function createChildPool<Request, Result>(options: ChildPoolOptions): Chi
     if (!job || job.id !== reply.id) return;
     release(child);
     child.done++;
+    child.busy += performance.now() - child.startedAt;
     if (reply.error) {
       const { code, message, field } = reply.error;
       job.reject(field === undefined ? errorOfCode(code, message) : withField(code, message, field));
     } else job.resolve(reply.result);
-    if (child.done >= recycleAfter) {
+    if (child.done >= recycleAfter || child.busy > (CPU_SECONDS / 4) * 1000) {
       counts.recycled++;
       retire(child);
     }
@@ -217,6 +223,7 @@ export function createChildPool<Request, Result>(options: ChildPoolOptions): Chi
   function give(child: Child, job: Job): void {
     child.job = job;
     child.lastWords = "";
+    child.startedAt = performance.now();
     child.timer = setTimeout(
       () => kill(child, new DeadlineExceededError(`the job did not end within ${job.deadlineMs} ms and was ended`)),
       job.deadlineMs,

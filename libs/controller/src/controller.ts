@@ -12,6 +12,8 @@ export interface ControllerOptions<State, Action, Fact> {
   readonly resource: ResourceType;
   /** False for kinds whose status is written with the object (Workflow, AnalysisRun). */
   readonly statusSubresource: boolean;
+  /** True for kinds that take annotations together with their status (Deployment): then `plan.patch` goes there too. */
+  readonly annotationsWithStatus?: boolean;
   readonly reconciler: Reconciler<State, Action, Fact>;
   readonly informers: Informers;
   /** Further resources whose changes call for a pass, and which keys they call for. */

@@ -48,6 +48,7 @@ export function createController<State, Action, Fact>(
     name,
     resource,
     statusSubresource: options.statusSubresource,
+    annotationsWithStatus: options.annotationsWithStatus ?? false,
     reconciler: options.reconciler,
     client: informers.client,
     clock,

@@ -12,6 +12,7 @@ export interface PassDeps<State, Action, Fact> {
   readonly name: string;
   readonly resource: ResourceType;
   readonly statusSubresource: boolean;
+  readonly annotationsWithStatus: boolean;
   readonly reconciler: Reconciler<State, Action, Fact>;
   readonly client: KubeClient;
   readonly clock: Clock;
@@ -76,13 +77,17 @@ async function write<State, Action, Fact>(
     body: { ...body, metadata: { ...(body["metadata"] as object | undefined), resourceVersion } },
   });
   let version = object.metadata.resourceVersion;
-  const together = status && !deps.statusSubresource ? { ...main, status } : main;
-  if (together) {
+  const apart = deps.statusSubresource && !deps.annotationsWithStatus;
+  const first = apart ? main : (main || status) && { ...main, ...(status ? { status } : {}) };
+  if (first) {
     deps.killPoint(main ? "metadata" : "status");
-    const written = await deps.client.patch(deps.resource, keyOf(object), locked(together, version), options);
+    const written = await deps.client.patch(deps.resource, keyOf(object), locked(first, version), {
+      ...options,
+      ...(deps.annotationsWithStatus ? { subresource: "status" } : {}),
+    });
     version = written.metadata.resourceVersion;
   }
-  if (status && deps.statusSubresource) {
+  if (status && apart) {
     deps.killPoint("status");
     await deps.client.patch(deps.resource, keyOf(object), locked({ status }, version), {
       ...options,

@@ -163,6 +163,9 @@ function triggerFieldProblems(
     problems.push(...triggerFieldProblems(trigger.dlqTrigger, `${field}.dlqTrigger`, dependencies, true));
   }
 
+  if (template?.log?.intervalSeconds !== undefined) {
+    unimplemented("template.log.intervalSeconds", "log intervalSeconds");
+  }
   const parameterLists: [string, readonly TriggerParameter[] | undefined][] = [["parameters", trigger.parameters]];
   if (template?.k8s) {
     const { source, operation = "", patchStrategy, liveObject } = template.k8s;

@@ -58,6 +58,22 @@ export function journalContract(
       expect(await journal.read("a/b/c")).toHaveLength(3);
     });
 
+    it("writes every audit entry and event: each of them happened", async () => {
+      for (const kind of ["audit", "audit", "event", "decision"] as const) {
+        await journal.record(entry("a/b/with.dots", 1, { kind }));
+      }
+      expect(await journal.record(entry("a/b/with.dots", 1))).toBeUndefined();
+      const kinds = (await journal.read("a/b/with.dots")).map(({ kind }) => kind);
+      expect(kinds).toEqual(["decision", "event", "audit", "audit"]);
+    });
+
+    it("takes many records at a time, in order", async () => {
+      const numbers = Array.from({ length: 50 }, (_, n) => n);
+      const positions = await Promise.all(numbers.map((n) => journal.record(entry("a/b/c", n))));
+      expect([...positions].sort()).toEqual(positions);
+      expect((await journal.read("a/b/c")).map(({ decision }) => decision)).toEqual([...numbers].reverse());
+    });
+
     it("keeps states under their digest", async () => {
       await journal.record(entry("a/b/c", 1, { state: { live: { b: 2, a: 1 } } }));
       await journal.record(entry("a/b/d", 2, { state: { live: { a: 1, b: 2 } } }));

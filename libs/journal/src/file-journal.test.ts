@@ -44,9 +44,10 @@ describeWith(["nats-server"], "on NATS", () => {
   journalContract("JetStream", async () => {
     const { connect } = await import("@nats-io/transport-node");
     const stream = `journal-${count++}`;
+    const connection = await connect({ servers: nats.url });
     return {
-      open: async () => createJetStreamJournal({ connection: await connect({ servers: nats.url }), stream, clock }),
-      dispose: async () => {},
+      open: () => createJetStreamJournal({ connection, stream }),
+      dispose: () => connection.close(),
       durable: true,
     };
   });
@@ -106,5 +107,24 @@ describe("the file journal", () => {
     await journal.record(entry(1));
     expect(await journal.read("s/n/1")).toHaveLength(1);
     await journal.close();
+  });
+
+  it("drops a torn end that is whole lines of nonsense, and goes on behind it", async () => {
+    const first = await open();
+    await first.record(entry(1));
+    await first.close();
+    await appendFile(await newest(), "00000000 {}\n0123");
+    const second = await open();
+    await second.record(entry(4));
+    await second.close();
+    const third = await open();
+    expect((await third.read("s/n/1")).map(({ decision }) => decision)).toEqual([4, 1]);
+    await third.close();
+  });
+
+  it("refuses records after it is closed", async () => {
+    const journal = await open();
+    await journal.close();
+    await expect(journal.record(entry(1))).rejects.toThrow("the journal is closed");
   });
 });

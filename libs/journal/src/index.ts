@@ -1,4 +1,4 @@
-export * from "./file-journal.js";
-export * from "./jetstream-journal.js";
+export { createFileJournal, type FileJournalOptions } from "./file-journal.js";
+export { createJetStreamJournal, type JetStreamJournalOptions } from "./jetstream-journal.js";
 export * from "./journal.js";
 export * from "./memory-journal.js";

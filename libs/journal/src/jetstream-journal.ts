@@ -1,122 +1,145 @@
-import type { NatsConnection } from "@nats-io/transport-node";
-import { canonicalJson, digest } from "@tiphys/canonical-json";
-import type { Clock } from "@tiphys/clock";
-import { DataLossError } from "@tiphys/errors";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { canonicalJson, deepFreeze, digest } from "@tiphys/canonical-json";
 import type { Journal, JournalEntry, StoredEntry } from "./journal.js";
 import { decisionDigest, positionText } from "./stored.js";
 
 export interface JetStreamJournalOptions {
   readonly connection: NatsConnection;
-  /** Name of the stream; default `tiphys-journal`. */
+  /** Stream of the entries; their states are in `<stream>_STATES`. */
   readonly stream?: string;
-  readonly clock: Clock;
-  /** How long entries and their states are kept; default 30 days. */
-  readonly retentionDays?: number;
+  readonly retention?: { readonly entriesPerSubject?: number; readonly days?: number };
 }
 
+const DAYS = 90;
+const PER_SUBJECT = 1000;
 const DAY_NS = 86_400_000_000_000;
-const NOT_FOUND = 10037;
+const DIGEST_HEADER = "Tiphys-Decision";
+/** NATS error codes: no message found, stream not found. */
+const NO_MESSAGE = 10_037;
+const NO_STREAM = 10_059;
 
-/** Subject tokens may hold neither dots nor spaces, so each part of ours is encoded. */
-const encode = (subject: string): string =>
+/** `applications/argocd/shop` as subject tokens; what NATS gives a meaning is written as %XX. */
+const tokens = (subject: string): string =>
   subject
     .split("/")
-    .map((part) => Buffer.from(part).toString("base64url") || "_")
+    .map(
+      (part) => part.replace(/[^A-Za-z0-9_-]/g, (char) => `%${(char.codePointAt(0) as number).toString(16)}%`) || "%",
+    )
     .join(".");
 
-/** Decisions in a JetStream stream shared by all replicas. Loads its library on first use. */
-export async function createJetStreamJournal({
-  connection,
-  stream = "tiphys-journal",
-  clock,
-  retentionDays = 30,
-}: JetStreamJournalOptions): Promise<Journal> {
-  const { jetstream, jetstreamManager } = await import("@nats-io/jetstream");
-  const manager = await jetstreamManager(connection);
-  const subjects = [`${stream}.entries.>`, `${stream}.states.*`];
-  try {
-    await manager.streams.info(stream);
-  } catch {
-    await manager.streams.add({ name: stream, subjects, max_age: retentionDays * DAY_NS, allow_direct: true });
-  }
-  const publisher = jetstream(connection);
-  const encoder = new TextEncoder();
-  const lastDecision = new Map<string, string>();
-  void clock;
+const codeOf = (error: unknown): number | undefined =>
+  (error as { code?: number; apiError?: () => { err_code: number } })?.apiError?.().err_code ??
+  (error as { code?: number })?.code;
 
-  const lastOf = async (subject: string) => {
+/** A journal in two JetStream streams, shared by all replicas of a service. */
+export async function createJetStreamJournal(options: JetStreamJournalOptions): Promise<Journal> {
+  const { jetstream, jetstreamManager, DeliverPolicy, DiscardPolicy } = await import("@nats-io/jetstream");
+  const { headers } = await import("@nats-io/nats-core");
+  const { connection, stream = "TIPHYS_JOURNAL" } = options;
+  const manager = await jetstreamManager(connection);
+  const js = jetstream(connection);
+  const prefix = stream.toLowerCase();
+  const states = `${stream}_STATES`;
+  const { entriesPerSubject = PER_SUBJECT, days = DAYS } = options.retention ?? {};
+
+  const ensure = async (name: string, subjects: string[], perSubject: number) => {
+    const config = {
+      subjects,
+      max_msgs_per_subject: perSubject,
+      max_age: days * DAY_NS,
+      discard: DiscardPolicy.Old,
+      allow_direct: true,
+    };
     try {
-      return await manager.streams.getMessage(stream, { last_by_subj: subject });
+      await manager.streams.info(name);
+      await manager.streams.update(name, config);
     } catch (error) {
-      if (isMissing(error)) return null;
+      if (codeOf(error) !== NO_STREAM && codeOf(error) !== 404) throw error;
+      await manager.streams.add({ name, ...config });
+    }
+  };
+  await ensure(stream, [`${prefix}.entry.>`], entriesPerSubject);
+  await ensure(states, [`${prefix}.state.*`], 1);
+
+  const latest = async (of: string, subject: string) => {
+    try {
+      return (await manager.streams.getMessage(of, { last_by_subj: subject })) ?? undefined;
+    } catch (error) {
+      if (codeOf(error) === NO_MESSAGE || codeOf(error) === 404) return undefined;
       throw error;
     }
   };
-  const parse = (data: Uint8Array, sequence: number): StoredEntry => {
-    try {
-      const entry = JSON.parse(Buffer.from(data).toString("utf8"));
-      return { ...entry, at: new Date(entry.at), position: positionText(sequence) };
-    } catch (cause) {
-      throw new DataLossError(`message ${sequence} of stream ${stream} is not a journal entry`, { cause });
-    }
-  };
+  /** Last decision of each subject, once it is known; read from the stream the first time. */
+  const last = new Map<string, Promise<string>>();
+  const known = new Set<string>();
 
   return {
     async record(entry: JournalEntry) {
-      const subject = `${stream}.entries.${encode(entry.subject)}`;
-      const decision = decisionDigest(entry);
+      const { state, ...rest } = entry;
+      const subject = `${prefix}.entry.${entry.kind}.${tokens(entry.subject)}`;
+      const decided = decisionDigest(entry);
       if (entry.kind === "decision") {
-        let last = lastDecision.get(entry.subject);
-        if (last === undefined) {
-          const stored = await lastOf(subject);
-          last = stored ? decisionDigest(parse(stored.data, stored.seq)) : "";
-        }
-        if (last === decision) return undefined;
+        const before =
+          last.get(subject) ?? latest(stream, subject).then((message) => message?.header.get(DIGEST_HEADER) ?? "");
+        // Taken before the wait, so that two records of one subject at a time see each other.
+        last.set(
+          subject,
+          before.then(
+            () => decided,
+            () => "",
+          ),
+        );
+        if (
+          (await before.catch((error: unknown) => {
+            last.delete(subject);
+            throw error;
+          })) === decided
+        )
+          return undefined;
       }
-      const stateDigest = entry.state === undefined ? undefined : digest(entry.state);
-      if (stateDigest) {
-        const stateSubject = `${stream}.states.${stateDigest}`;
-        if (!(await lastOf(stateSubject)))
-          await publisher.publish(stateSubject, encoder.encode(canonicalJson(entry.state)), { msgID: stateDigest });
-      }
-      const { state: _state, ...rest } = entry;
-      const { seq } = await publisher.publish(
-        subject,
-        encoder.encode(JSON.stringify({ ...rest, ...(stateDigest ? { stateDigest } : {}) })),
-      );
-      if (entry.kind === "decision") lastDecision.set(entry.subject, decision);
-      return positionText(seq);
-    },
-    async read(subject, { limit = 100, before } = {}) {
-      const filter = `${stream}.entries.${encode(subject)}`;
-      const last = await lastOf(filter);
-      if (!last) return [];
-      const newest: StoredEntry[] = [];
-      const consumer = await publisher.consumers.get(stream, { filter_subjects: filter });
-      // An ordered consumer gives oldest first; only the newest `limit` are kept.
-      const messages = await consumer.consume();
       try {
-        for await (const message of messages) {
-          const entry = parse(message.data, message.seq);
-          if (before === undefined || entry.position < before) newest.push(entry);
-          if (newest.length > limit) newest.shift();
-          if (message.seq >= last.seq) break;
+        const stateDigest = state === undefined ? undefined : digest(state);
+        if (stateDigest && !known.has(stateDigest)) {
+          const at = `${prefix}.state.${stateDigest}`;
+          if (!(await latest(states, at))) await js.publish(at, canonicalJson(state));
+          known.add(stateDigest);
         }
-      } finally {
-        await messages.close();
+        const head = headers();
+        head.set(DIGEST_HEADER, decided);
+        const ack = await js.publish(subject, canonicalJson({ ...rest, stateDigest }), { headers: head });
+        return positionText(ack.seq);
+      } catch (error) {
+        last.delete(subject);
+        throw error;
       }
-      return newest.reverse();
     },
+
+    async read(subject, { limit = 100, before } = {}) {
+      // One pattern for every kind: NATS before 2.10 knows no list of them.
+      const filter = `${prefix}.entry.*.${tokens(subject)}`;
+      const consumer = await js.consumers.get(stream, { filter_subjects: filter, deliver_policy: DeliverPolicy.All });
+      const { num_pending: pending } = await consumer.info(true);
+      const found: StoredEntry[] = [];
+      if (pending === 0) return found;
+      const messages = await consumer.consume();
+      for await (const message of messages) {
+        const entry = message.json<StoredEntry & { at: string }>();
+        found.push(deepFreeze({ ...entry, at: new Date(entry.at), position: positionText(message.seq) }));
+        if (message.info.pending === 0) break;
+      }
+      await messages.close();
+      return found
+        .filter((entry) => before === undefined || entry.position < before)
+        .reverse()
+        .slice(0, limit);
+    },
+
     async state(of) {
-      const message = await lastOf(`${stream}.states.${of}`);
-      return message ? JSON.parse(Buffer.from(message.data).toString("utf8")) : undefined;
+      const message = await latest(states, `${prefix}.state.${of}`);
+      return message ? deepFreeze(message.json()) : undefined;
     },
-    async close() {
-      await connection.drain();
-    },
+
+    // The connection is the caller's.
+    close: async () => {},
   };
 }
-
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error &&
-  ("code" in error && error.code === NOT_FOUND ? true : /no message found/.test(error.message));

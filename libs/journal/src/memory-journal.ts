@@ -9,7 +9,6 @@ export function createMemoryJournal(): Journal {
   let next = 1;
   return {
     async record(entry: JournalEntry) {
-      const stateDigest = entry.state === undefined ? undefined : digest(entry.state);
       const last = decisionDigest(entry);
       let subject = subjects.get(entry.subject);
       if (entry.kind === "decision" && subject?.last === last) return undefined;
@@ -18,6 +17,7 @@ export function createMemoryJournal(): Journal {
         subjects.set(entry.subject, subject);
       }
       if (entry.kind === "decision") subject.last = last;
+      const stateDigest = entry.state === undefined ? undefined : digest(entry.state);
       if (stateDigest && !states.has(stateDigest)) {
         states.set(stateDigest, deepFreeze(JSON.parse(canonicalJson(entry.state))));
       }

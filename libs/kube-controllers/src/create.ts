@@ -49,6 +49,7 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
         name,
         resource,
         statusSubresource: true,
+        annotationsWithStatus: resource === types.deployments,
         reconciler: make(events),
         informers,
         watches,

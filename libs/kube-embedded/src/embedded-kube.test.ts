@@ -277,7 +277,7 @@ describe("custom resources", () => {
   });
 
   it("goes with its definition", async () => {
-    const crd = JSON.parse(JSON.stringify(widgetCrd).replaceAll("idget", "adget"));
+    const crd = JSON.parse(JSON.stringify(widgetCrd).replaceAll("idget", "adget").replace(`"wi"`, `"wa"`));
     const type = { ...widgets, resource: "wadgets", kind: "Wadget" };
     await client.create(types.customResourceDefinitions, crd);
     await client.create(type, { ...widget("x", { size: 1 }), kind: "Wadget" });

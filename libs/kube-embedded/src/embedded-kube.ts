@@ -87,7 +87,12 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
       async listen(where) {
         // TLS and HTTP parts are loaded only by those who need the socket.
         const { listen } = await import("./http/server.js");
-        const listening = await listen(parts, { ...where, ...(dir === undefined ? {} : { dir }), admin: clusterAdmin, tokens });
+        const listening = await listen(parts, {
+          ...where,
+          ...(dir === undefined ? {} : { dir }),
+          admin: clusterAdmin,
+          tokens,
+        });
         open.add(listening);
         return listening;
       },
@@ -127,18 +132,30 @@ async function bootstrap(client: KubeClient, crds: readonly KubeObject[]): Promi
     ensure(client.create(types.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name } })),
   );
   await Promise.all(writes);
-  await ensure(
-    client.create(types.services, {
-      apiVersion: "v1",
-      kind: "Service",
-      metadata: { name: "kubernetes", namespace: "default", labels: { component: "apiserver", provider: "kubernetes" } },
-      spec: { clusterIP: "10.96.0.1", ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: 6443 }] },
-    }),
+  const apiService = { name: "kubernetes", namespace: "default" };
+  // Asked first: creating it again would be refused for its address, as on the real server, not for its name.
+  const isThere = await client.get(types.services, apiService).then(
+    () => true,
+    () => false,
   );
+  if (!isThere)
+    await ensure(
+      client.create(types.services, {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { ...apiService, labels: { component: "apiserver", provider: "kubernetes" } },
+        spec: { clusterIP: "10.96.0.1", ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: 6443 }] },
+      }),
+    );
   const type = types.customResourceDefinitions;
   await Promise.all(
     crds.map((crd) =>
-      client.patch(type, { name: crd.metadata.name }, { type: "apply", body: crd }, { fieldManager: "tiphys", force: true }),
+      client.patch(
+        type,
+        { name: crd.metadata.name },
+        { type: "apply", body: crd },
+        { fieldManager: "tiphys", force: true },
+      ),
     ),
   );
 }

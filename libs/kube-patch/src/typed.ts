@@ -198,12 +198,14 @@ export function mergeTyped(live: Json, config: Json, schema: Schema | undefined)
   if (config === undefined || config === live) return live;
   if (live === undefined || live === null) return config;
   if (Array.isArray(config)) {
-    if (isAtomicList(schema) || !Array.isArray(live)) return config;
+    // Keeping the live part where it is equal makes "nothing changed" a comparison of references.
+    if (isAtomicList(schema) || !Array.isArray(live)) return deepEqual(live, config) ? live : config;
     return config.length === 0 && live.length === 0 ? config : mergeLists(live, config, schema!);
   }
   if (!isObject(config) || !isObject(live) || isAtomicMap(schema)) {
     // A null in a configuration leaves a map or list as it is, but replaces a scalar.
-    return config === null && (Array.isArray(live) || (isObject(live) && !isAtomicMap(schema))) ? live : config;
+    if (config === null && (Array.isArray(live) || (isObject(live) && !isAtomicMap(schema)))) return live;
+    return isObject(config) && deepEqual(live, config) ? live : config;
   }
   let out: JsonObject | undefined;
   for (const key in config) {
@@ -262,7 +264,7 @@ function mergeLists(live: readonly Json[], config: readonly Json[], schema: Sche
     if (c < config.length) take(c++);
     else l++;
   }
-  return out;
+  return out.length === live.length && out.every((item, at) => item === live[at]) ? (live as Json[]) : out;
 }
 
 /**

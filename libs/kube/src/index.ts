@@ -2,6 +2,7 @@ export * from "./client.js";
 export * from "./connection.js";
 export * from "./errors.js";
 export { createEventRecorder, type EventRecorder, type EventRecorderDeps } from "./event-recorder.js";
+export { type ExecRequest, type ExecResult, execInPod } from "./exec.js";
 export { createHttpKubeClient, type HttpKubeClient, type HttpKubeClientOptions } from "./http-client.js";
 export * from "./informer.js";
 export { createInformers, type InformersDeps } from "./informers.js";

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type Clock, sleep } from "@tiphys/clock";
 import { CanceledError, messageOf } from "@tiphys/errors";
 import type { KubeObject, ResourceType } from "@tiphys/resources";
@@ -28,6 +29,8 @@ interface Running extends WrittenTo {
 export function createInformers({ client, clock, log }: InformersDeps): Informers {
   const running = new Map<string, Running>();
   const stopping = new AbortController();
+  // One listener per watch is meant; Node takes more than ten for a leak.
+  setMaxListeners(0, stopping.signal);
   const writing = writeThroughClient(client, clock, (type) =>
     [...running.values()].filter(
       ({ cache: { resource } }) =>

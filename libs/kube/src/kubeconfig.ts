@@ -30,6 +30,7 @@ interface User {
   as?: string;
   "as-groups"?: string[];
   "as-uid"?: string;
+  "as-user-extra"?: Record<string, string[]>;
 }
 interface Kubeconfig {
   "current-context"?: string;
@@ -95,6 +96,7 @@ export async function loadKubeconfig(
             username: user.as,
             groups: user["as-groups"] ?? [],
             ...(user["as-uid"] === undefined ? {} : { uid: user["as-uid"] }),
+            ...(user["as-user-extra"] === undefined ? {} : { extra: user["as-user-extra"] }),
           },
         }),
     ...(context.namespace === undefined ? {} : { namespace: context.namespace }),

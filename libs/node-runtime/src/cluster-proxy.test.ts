@@ -5,8 +5,8 @@ import type { Informer, Informers, KubeClient } from "@tiphys/kube";
 import type { KubeObject, ResourceType } from "@tiphys/resources";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { type ClusterProxy, createClusterProxy } from "./cluster-proxy.js";
-import { get } from "./node-scenarios.js";
 import { createClusterResolver } from "./resolver.js";
+import { get } from "./testdata/node-scenarios.js";
 
 /** Informers over fixed objects. */
 function fixedInformers(objects: KubeObject[]): Informers {

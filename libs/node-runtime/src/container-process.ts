@@ -146,7 +146,7 @@ function handle(dir: string, kind: SandboxKind, pid: number, ended: Promise<Proc
 
 /** Makes the folder of one attempt, with an empty log and termination message. */
 export async function attemptFolder(dir: string): Promise<void> {
-  await mkdir(join(dir, "scratch"), { recursive: true });
+  await mkdir(join(dir, "scratch", "tmp"), { recursive: true });
   await writeFile(join(dir, "log"), "", { flag: "a", mode: 0o600 });
   await writeFile(join(dir, "termination"), "", { mode: 0o666 });
 }

@@ -51,7 +51,7 @@ export async function prepareExecution(
   };
   const facts = { podIP: record.ip, hostIP };
   const env = await containerEnv(pod, container, base, context.sources(pod), facts);
-  const mounts = await mountsOf(pod, container, image, folders.volumes);
+  const mounts = await mountsOf(context, pod, container, image, folders.volumes);
   const entrypoint = container["command"] ?? image.entrypoint ?? [];
   const args = container["args"] ?? (container["command"] ? [] : (image.cmd ?? []));
   const argv = [...entrypoint, ...args].map((text: string) => expand(text, env));
@@ -74,8 +74,19 @@ export async function prepareExecution(
   };
 }
 
-async function mountsOf(pod: KubeObject, container: ProbeSpec, image: ImageEntry, volumes: string): Promise<Mount[]> {
-  const own = await containerMounts(container as ProbeSpec & { name: string }, pod, volumes);
+async function mountsOf(
+  context: PodContext,
+  pod: KubeObject,
+  container: ProbeSpec,
+  image: ImageEntry,
+  volumes: string,
+): Promise<Mount[]> {
+  const own = await containerMounts(
+    container as ProbeSpec & { name: string },
+    pod,
+    volumes,
+    context.sources(pod).imageRoot,
+  );
   const given = (image.mounts ?? []).map((mount) => ({ ...mount, readOnly: true }));
   return [...given, ...own].sort((a, b) => a.target.length - b.target.length);
 }
@@ -100,4 +111,18 @@ function isThere(program: string, path: string, mounts: readonly Mount[]): boole
   if (!program.startsWith("/")) return true;
   const file = onHost(program);
   return file !== undefined && existsSync(file);
+}
+
+/** For a container that runs already, when its configuration cannot be read any more. */
+export function bareExecution(context: PodContext, pod: KubeObject, folder: string): Execution {
+  return {
+    command: {
+      argv: [],
+      env: { PATH: context.path },
+      mounts: [],
+      hostname: pod.metadata.name,
+      scratch: join(folder, "scratch"),
+      terminationLog: { source: join(folder, "termination"), target: "/dev/termination-log" },
+    },
+  };
 }

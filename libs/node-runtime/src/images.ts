@@ -10,6 +10,8 @@ export interface ImageEntry {
   readonly cmd?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly workingDir?: string;
+  /** Host folder that a volume of type `image` shows, read-only. */
+  readonly root?: string;
   /** Host paths seen (read-only) in the container. */
   readonly mounts?: readonly { readonly source: string; readonly target: string }[];
 }

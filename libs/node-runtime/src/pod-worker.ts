@@ -1,10 +1,10 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { runCommand } from "@tiphys/child-process";
 import { sleep } from "@tiphys/clock";
 import { messageOf } from "@tiphys/errors";
 import { compareResourceVersions, isNotFound } from "@tiphys/kube";
 import { type KubeObject, keyOf, types } from "@tiphys/resources";
+import { checkContainer } from "./container-check.js";
 import {
   attemptFolder,
   type ContainerProcess,
@@ -12,7 +12,7 @@ import {
   type ProcessEnd,
   startContainer,
 } from "./container-process.js";
-import { type Execution, prepareExecution } from "./container-setup.js";
+import { bareExecution, type Execution, prepareExecution } from "./container-setup.js";
 import type { PodContext } from "./deps.js";
 import { ContainerConfigError } from "./env.js";
 import { FORWARDERS, forwardersOf } from "./forwarders.js";
@@ -20,7 +20,6 @@ import { resolveImage } from "./images.js";
 import { type LogRecorder, recordLog } from "./log-store.js";
 import { NOT_HONOURED, notHonoured, unsupported } from "./not-honoured.js";
 import { allContainers, nextBackOff, planPod } from "./plan.js";
-import { checkHttp, checkTcp } from "./probe-check.js";
 import { type ProbeSpec, runProbes } from "./probes.js";
 import { type ContainerRecord, isAlive, newContainer, type PodRecord, type Terminated } from "./record.js";
 import { findProgram, launch } from "./sandbox.js";
@@ -60,7 +59,6 @@ const IMAGE_RETRY_MS = 10_000;
 const LONGEST_IMAGE_RETRY_MS = 300_000;
 const STATUS_RETRY_MS = 1000;
 const TERMINATION_MESSAGE_BYTES = 4096;
-const EXEC_OUTPUT_BYTES = 64 * 1024;
 
 const SHUTDOWN = { reason: "Terminated", message: "Pod was terminated because its node was stopped" };
 
@@ -268,7 +266,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     runProbes(
       container,
       {
-        check: (probe, timeoutMs) => check(entry, container, probe, timeoutMs),
+        check: (probe, timeoutMs) => checkContainer(context, record, entry, container, probe, timeoutMs),
         started: () =>
           change(() => {
             own.started = true;
@@ -291,60 +289,6 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
       clock,
       entry.abort.signal,
     );
-  }
-
-  async function check(
-    entry: Live,
-    container: ProbeSpec,
-    probe: ProbeSpec,
-    timeoutMs: number,
-  ): Promise<string | undefined> {
-    if (probe["exec"]) return execute(entry, probe["exec"].command ?? [], timeoutMs);
-    const target = probe["httpGet"] ?? probe["tcpSocket"];
-    if (!target) return "the probe names no handler";
-    const port = hostPort(container, target.port);
-    if (port === undefined) return `port ${target.port} is not one of the container's`;
-    const host = target.host ?? "127.0.0.1";
-    if (probe["tcpSocket"]) return checkTcp(host, port, timeoutMs);
-    const headers = Object.fromEntries(
-      (target.httpHeaders ?? []).map((header: { name: string; value: string }) => [header.name, header.value]),
-    );
-    return checkHttp({ scheme: target.scheme ?? "HTTP", host, port, path: target.path ?? "/", headers }, timeoutMs);
-  }
-
-  function hostPort(container: ProbeSpec, port: number | string): number | undefined {
-    const declared = (container["ports"] ?? []).find((one: { name?: string; containerPort: number }) =>
-      typeof port === "number" ? one.containerPort === port : one.name === port || String(one.containerPort) === port,
-    );
-    const number = declared?.containerPort ?? (typeof port === "number" ? port : Number(port) || undefined);
-    return number === undefined ? undefined : (record.ports[`${container["name"]}/${number}`] ?? number);
-  }
-
-  /** Runs a command inside the container; undefined when it exits 0. */
-  async function execute(entry: Live, argv: readonly string[], timeoutMs: number): Promise<string | undefined> {
-    const inner = await entry.process.inner();
-    if (inner === undefined) return "the container has ended";
-    const { command } = entry.execution;
-    const user = process.getuid?.() === 0 ? [] : ["--user", "--preserve-credentials"];
-    const enter = ["nsenter", "-t", String(inner), ...user, "--mount", "--pid", "--uts", "--ipc", "--", ...argv];
-    const plain = launch("process", { ...command, argv }, context);
-    try {
-      const result = await runCommand(spawner, {
-        // The plain launcher tells its pid on fd 3, which is not open here: leave it out.
-        command: kind === "bubblewrap" ? enter[0]! : plain.argv[4]!,
-        args: kind === "bubblewrap" ? enter.slice(1) : plain.argv.slice(5),
-        env: kind === "bubblewrap" ? command.env : plain.env,
-        cwd: kind === "bubblewrap" ? "/" : plain.cwd,
-        timeoutMs,
-        maxOutputBytes: EXEC_OUTPUT_BYTES,
-        signal: entry.abort.signal,
-      });
-      return result.code === 0
-        ? undefined
-        : `${String(result.stdout)}${result.stderr}`.trim().slice(0, 1024) || `exit code ${result.code}`;
-    } catch (error) {
-      return messageOf(error);
-    }
   }
 
   /** Ends a container: preStop, TERM, and KILL when the grace period is over. Once per process. */
@@ -386,7 +330,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
       limit.abort();
       return;
     }
-    const problem = await check(entry, container, hook, left);
+    const problem = await checkContainer(context, record, entry, container, hook, left);
     if (problem) context.event(pod, "Warning", "FailedPreStopHook", problem);
   }
 
@@ -492,17 +436,13 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
           if (own.state.phase === "starting") own.state = { phase: "running", startedAt: now() };
           log.info("container adopted", { container: name, pid: found.process.pid });
           const image = resolveImage(container?.["image"] ?? "", context.images, () => true);
-          const execution = await prepareExecution(
-            context,
-            pod,
-            record,
-            container!,
-            image.runnable ? image.entry : { pattern: "" },
-            {
-              volumes: join(dir, "volumes"),
-              folder,
-            },
-          );
+          const entry = image.runnable ? image.entry : { pattern: "" };
+          const folders = { volumes: join(dir, "volumes"), folder };
+          // What it was started with may be gone by now; only commands run inside of it later would miss that.
+          const execution = await prepareExecution(context, pod, record, container!, entry, folders).catch((error) => {
+            log.warn("environment of an adopted container is incomplete", { container: name, error: messageOf(error) });
+            return bareExecution(context, pod, folder);
+          });
           attach(name, container!, execution, found.process, folder);
         }
       }

@@ -3,15 +3,16 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { FailedPreconditionError, messageOf } from "@tiphys/errors";
+import { DataLossError, FailedPreconditionError, messageOf } from "@tiphys/errors";
 import { isNotFound, type LogOptions, statusError } from "@tiphys/kube";
 import { type KubeObject, keyOf, type ObjectKey, types } from "@tiphys/resources";
 import { addressPool, portPool } from "./addresses.js";
 import { findContainer } from "./container-process.js";
 import type { NodeRuntimeDeps, PodContext } from "./deps.js";
+import { ContainerConfigError } from "./env.js";
 import { createEvents } from "./events.js";
 import type { Endpoint } from "./forwarders.js";
-import { defaultImages } from "./images.js";
+import { defaultImages, resolveImage } from "./images.js";
 import { createKubeletServer, type KubeletServer } from "./kubelet-server.js";
 import { readLog } from "./log-store.js";
 import { createNodeObject } from "./node-object.js";
@@ -52,6 +53,7 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
   const events = createEvents(client, nodeName, clock, log);
   const runningPods = deps.metrics.gauge("tiphys_node_pods", "Pods that this node runs");
   const creating = new Map<string, Promise<void>>();
+  const drops = new Set<Promise<void>>();
   let kind: SandboxKind = "process";
   let context: PodContext;
   let unsubscribe: (() => void) | undefined;
@@ -90,6 +92,14 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
     return {
       configMap: (name) => find(types.configMaps, namespace, name),
       secret: (name) => find(types.secrets, namespace, name),
+      imageRoot(reference) {
+        const image = resolveImage(reference, context.images, (program) => findProgram(program, path) !== undefined);
+        if (!image.runnable) throw new ContainerConfigError(image.message);
+        if (image.entry.root) return image.entry.root;
+        throw new ContainerConfigError(
+          `image "${reference}" has no files of its own on this node: it cannot be a volume`,
+        );
+      },
       async token(audience, seconds) {
         const name = pod["spec"]?.serviceAccountName ?? "default";
         const request = {
@@ -177,7 +187,7 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
         await rm(join(pods, uid), { recursive: true, force: true });
         continue;
       }
-      const record = JSON.parse(text) as PodRecord;
+      const record = parseRecord(join(pods, uid, "state.json"), text);
       const pod = informer.get({ namespace: record.namespace, name: record.name });
       if (pod?.metadata.uid !== uid) {
         await clear(record);
@@ -215,9 +225,11 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
     const failed = (error: unknown) =>
       log.error("pod is not taken up", { pod: pod.metadata.name, error: messageOf(error) });
     if (type === "deleted") {
-      void Promise.resolve(creating.get(uid))
+      const dropping = Promise.resolve(creating.get(uid))
         .then(() => drop(uid))
         .catch(failed);
+      drops.add(dropping);
+      void dropping.then(() => drops.delete(dropping));
       return;
     }
     if (pod["spec"]?.nodeName !== nodeName) return;
@@ -320,6 +332,7 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
       await Promise.allSettled(creating.values());
       await nodeObject?.stop();
       await Promise.all([...workers.values()].map((worker) => worker.stop((deps.onStop ?? "kill") === "kill")));
+      await Promise.all(drops);
       await events.flush();
       await server?.close();
     },
@@ -335,4 +348,12 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
       return kind;
     },
   };
+}
+
+function parseRecord(file: string, text: string): PodRecord {
+  try {
+    return JSON.parse(text) as PodRecord;
+  } catch (error) {
+    throw new DataLossError(`${file} is damaged: remove its folder to have that pod started anew`, { cause: error });
+  }
 }

@@ -89,23 +89,31 @@ function sandboxed(command: Command, { bwrap, node }: { bwrap: string; node: str
   return { argv: [bwrap, ...args], env: command.env, cwd: "/" };
 }
 
-/** Without a sandbox there are no mounts: paths below a mount are rewritten to the host folder they stand for. */
+/**
+ * Without a sandbox there are no mounts: paths below a mount are rewritten to the host folder they stand for, and /tmp
+ * to one of the container's own.
+ */
 function plain(command: Command): Launch {
-  const mounts = [...command.mounts, { ...command.terminationLog, readOnly: false }].sort(
-    (a, b) => b.target.length - a.target.length,
-  );
-  const here = (text: string): string => {
-    for (const { source, target } of mounts) {
-      const base = target.replace(/\/$/, "");
-      const path = new RegExp(`(^|[\\s"'=:,(])${base.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?=$|[/\\s"':,;)])`, "g");
-      text = text.replace(path, (_whole, lead: string) => lead + source);
-    }
-    return text;
-  };
-  const cwd = command.workingDir ? here(command.workingDir) : command.scratch;
+  const tmp = join(command.scratch, "tmp");
+  const sources = new Map<string, string>([["/tmp", tmp]]);
+  for (const { source, target } of [...command.mounts, command.terminationLog]) {
+    sources.set(target.replace(/(.)\/$/, "$1"), source);
+  }
+  const targets = [...sources.keys()].sort((a, b) => b.length - a.length);
+  const escaped = targets.map((target) => target.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  // One pass: what was rewritten may look like another mount.
+  const paths = new RegExp(`(^|[\\s"'=:,(<>])(${escaped.join("|")})(?=$|[/\\s"':,;)])`, "g");
+  const here = (text: string): string =>
+    text.replace(paths, (_whole, lead: string, target: string) => lead + sources.get(target));
+  // A working folder that is no mount belongs to an image: the host's folder of that name is another one.
+  const mounted = command.workingDir ? here(command.workingDir) : undefined;
+  const cwd = mounted !== undefined && mounted !== command.workingDir ? mounted : command.scratch;
   return {
     argv: ["/bin/sh", "-c", PLAIN, "tiphys-container", ...command.argv.map(here)],
-    env: Object.fromEntries(Object.entries(command.env).map(([name, value]) => [name, here(value)])),
+    env: {
+      TMPDIR: tmp,
+      ...Object.fromEntries(Object.entries(command.env).map(([name, value]) => [name, here(value)])),
+    },
     cwd: existsSync(cwd) ? cwd : command.scratch,
   };
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, realpath, rm, writeFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import type { KubeObject } from "@tiphys/resources";
 import { ContainerConfigError, decodeSecret, type EnvSources } from "./env.js";
@@ -13,6 +13,8 @@ export interface Mount {
 
 export interface VolumeSources extends EnvSources {
   token(audience: string | undefined, seconds: number): Promise<string>;
+  /** Host folder of an image's files; throws ContainerConfigError when this node has none. */
+  imageRoot(reference: string): string;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: volumes as the API gives them
@@ -35,6 +37,10 @@ export async function prepareVolumes(
   for (const volume of (pod["spec"]?.volumes ?? []) as Volume[]) {
     const folder = join(dir, volume.name);
     await mkdir(folder, { recursive: true });
+    if (volume["image"]) {
+      sources.imageRoot(volume["image"].reference ?? "");
+      continue;
+    }
     if (volume["emptyDir"]) {
       await chmod(folder, 0o777);
       continue;
@@ -102,7 +108,7 @@ async function filesOf(
   }
   const kind = Object.keys(volume).find((key) => key !== "name") ?? "(none)";
   throw new ContainerConfigError(
-    `volume ${volume.name}: type ${kind} is not supported by this node (supported: emptyDir, configMap, secret, downwardAPI, projected)`,
+    `volume ${volume.name}: type ${kind} is not supported by this node (supported: emptyDir, configMap, secret, downwardAPI, projected, image)`,
   );
 }
 
@@ -151,15 +157,31 @@ function downward(
 }
 
 /** Where the mounts of `container` come from. Parents come before what is mounted inside them. */
-export async function containerMounts(container: Volume, pod: KubeObject, dir: string): Promise<readonly Mount[]> {
+export async function containerMounts(
+  container: Volume,
+  pod: KubeObject,
+  dir: string,
+  imageRoot: VolumeSources["imageRoot"],
+): Promise<readonly Mount[]> {
   const mounts: Mount[] = [];
   for (const mount of container["volumeMounts"] ?? []) {
     const volume = ((pod["spec"]?.volumes ?? []) as Volume[]).find(({ name }) => name === mount.name);
     if (!volume) throw new ContainerConfigError(`volumeMounts: no volume is named "${mount.name}"`);
     if (mount.subPathExpr) throw new ContainerConfigError("volumeMounts: subPathExpr is not supported by this node");
-    const source = mount.subPath ? join(dir, mount.name, safe(mount.name, mount.subPath)) : join(dir, mount.name);
+    const base = volume["image"] ? imageRoot(volume["image"].reference ?? "") : join(dir, mount.name);
+    const source = mount.subPath ? join(base, safe(mount.name, mount.subPath)) : base;
     if (mount.subPath && volume["emptyDir"]) await mkdir(source, { recursive: true });
+    if (mount.subPath) await inside(base, source, mount.name);
     mounts.push({ source, target: mount.mountPath, readOnly: mount.readOnly === true || !volume["emptyDir"] });
   }
   return mounts.sort((a, b) => a.target.length - b.target.length);
+}
+
+/** A container may have left a link in its volume: what the host mounts must not follow it out. */
+async function inside(base: string, source: string, volume: string): Promise<void> {
+  const [real, root] = await Promise.all([realpath(source).catch(() => undefined), realpath(base)]);
+  if (real === undefined) throw new ContainerConfigError(`volume ${volume}: there is nothing at its subPath`);
+  if (real !== root && !real.startsWith(`${root}/`)) {
+    throw new ContainerConfigError(`volume ${volume}: its subPath leads out of the volume`);
+  }
 }

@@ -8,9 +8,10 @@ import {
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { UnimplementedError } from "@tiphys/errors";
-import type { Principal } from "@tiphys/identity";
+import { anonymous, type Principal } from "@tiphys/identity";
 import { limits } from "@tiphys/limits";
 import type { Logger, Metrics } from "@tiphys/telemetry";
+import { HEALTH_PATH, healthService } from "./health.js";
 import type { CallContext, MethodDefinition, ServedService } from "./service.js";
 import { toGrpcStatus } from "./status.js";
 
@@ -35,7 +36,8 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Serv
     "grpc_method",
     "grpc_code",
   ]);
-  for (const { definition, handlers } of options.services) {
+  const services = [...options.services, healthService(options.services.map(({ definition }) => definition.fullName))];
+  for (const { definition, handlers } of services) {
     const methods: Record<string, GrpcMethod<unknown, unknown>> = {};
     const implementation: Record<string, (call: never, callback: never) => void> = {};
     for (const [name, method] of Object.entries(definition.methods)) {
@@ -50,7 +52,11 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Serv
         const metadata = flatten(call.metadata);
         const abort = new AbortController();
         call.on("cancelled", () => abort.abort());
-        return { principal: await options.authenticate(metadata, path), signal: abort.signal, metadata };
+        return {
+          principal: path.startsWith(HEALTH_PATH) ? anonymous : await options.authenticate(metadata, path),
+          signal: abort.signal,
+          metadata,
+        };
       };
       const fail = (error: unknown) => {
         const status = toGrpcStatus(error);
@@ -96,7 +102,6 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Serv
     }
     server.addService(methods, implementation as never);
   }
-  await addHealth(server, options.services);
   if (options.descriptorSet) await addReflection(server, options.descriptorSet);
   return server;
 }
@@ -119,12 +124,6 @@ export function flatten(metadata: Metadata): Record<string, string> {
   const flat: Record<string, string> = {};
   for (const [name, value] of Object.entries(metadata.getMap())) if (typeof value === "string") flat[name] = value;
   return flat;
-}
-
-async function addHealth(server: Server, services: readonly ServedService[]): Promise<void> {
-  const { HealthImplementation } = await import("grpc-health-check");
-  const statuses = Object.fromEntries([["", "SERVING"], ...services.map((s) => [s.definition.fullName, "SERVING"])]);
-  new HealthImplementation(statuses as never).addToServer(server);
 }
 
 async function addReflection(server: Server, descriptorSet: string): Promise<void> {

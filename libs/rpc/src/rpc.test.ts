@@ -1,7 +1,7 @@
 import { virtualClock } from "@tiphys/clock";
 import { codeOf, NotFoundError, UnauthenticatedError } from "@tiphys/errors";
 import { servicePrincipal } from "@tiphys/identity";
-import { tiphysControllerV1Controller as controller, descriptorSet } from "@tiphys/proto";
+import { grpcHealthV1Health as health, tiphysControllerV1Controller as controller, descriptorSet } from "@tiphys/proto";
 import { Secret } from "@tiphys/secret";
 import { createMetrics, silentLogger } from "@tiphys/telemetry";
 import {
@@ -41,6 +41,7 @@ async function grpc(token: () => Promise<string>) {
   const port = await bindGrpc(server, "127.0.0.1:0");
   const channel = grpcChannel({ target: `127.0.0.1:${port}`, token });
   return {
+    channel,
     client: channel.client(controller.ControllerServiceDefinition),
     stop: () => {
       channel.close();
@@ -74,6 +75,15 @@ describe.each(["gRPC", "memory", "memory, encoded"])("a service over %s", (trans
     await expect(failing).rejects.toThrow("rollouts absent is not there");
     await expect(failing).rejects.toBeInstanceOf(NotFoundError);
   });
+});
+
+it("tells its health to anybody", async () => {
+  const { stop, channel } = await grpc(async () => "forged");
+  const client = channel.client(health.HealthDefinition);
+  expect(await client.check({})).toEqual({ status: 1 });
+  expect(await client.check({ service: "tiphys.controller.v1.ControllerService" })).toEqual({ status: 1 });
+  await expect(client.check({ service: "elsewhere.Service" })).rejects.toThrow("elsewhere.Service is not served here");
+  stop();
 });
 
 it("refuses a caller without a valid token", async () => {

@@ -5,7 +5,7 @@ import { type ArtifactStore, createLocalArtifacts, createS3Artifacts } from "@ti
 import { type Bus, createLocalBus, createNatsBus } from "@tiphys/bus";
 import { type Cache, createLocalCache, createRedisCache } from "@tiphys/cache";
 import type { Clock } from "@tiphys/clock";
-import { createDialer, type Dialer } from "@tiphys/dialer";
+import { type ClusterResolver, createDialer, type Dialer } from "@tiphys/dialer";
 import { InvalidArgumentError } from "@tiphys/errors";
 import type { RandomBytes } from "@tiphys/identity";
 import { createFileJournal, type Journal } from "@tiphys/journal";
@@ -85,7 +85,7 @@ export async function openParts(
     ? await createRedisCache({ redis: settings.redis, key: internalKey, prefix: "tiphys:cache:", log })
     : await createLocalCache({ dir: join(folder, "cache"), clock, log });
   const journal = await createFileJournal({ dir: join(folder, "journal"), clock, log });
-  const dialer = createDialer({ resolver: createClusterResolver({ informers }), clock, log, metrics });
+  const dialer = createDialer({ resolver: resolverWith(settings.clusterHosts, informers), clock, log, metrics });
   const channels = new Map<Peer, GrpcChannel>();
   const closing: (() => Promise<void> | void)[] = [];
   const opened = async <T>(made: Promise<T> | T, close: (value: T) => Promise<void> | void): Promise<T> => {
@@ -151,6 +151,19 @@ export async function openParts(
       await Promise.all([bus.close(), cache.close(), journal.close()]);
       kube.close();
       await tracer.stop();
+    },
+  };
+}
+
+/** The cluster's names, and those that a setting says are elsewhere. */
+function resolverWith(hosts: Readonly<Record<string, string>>, informers: Informers): ClusterResolver {
+  const cluster = createClusterResolver({ informers });
+  return {
+    async resolve(host, port, namespace) {
+      const fixed = Object.hasOwn(hosts, host) ? hosts[host] : undefined;
+      if (fixed === undefined) return await cluster.resolve(host, port, namespace);
+      const at = fixed.lastIndexOf(":");
+      return { host: fixed.slice(0, at), port: Number(fixed.slice(at + 1)) };
     },
   };
 }

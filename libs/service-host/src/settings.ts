@@ -21,6 +21,8 @@ export interface ServiceSettings {
   readonly tls?: { cert: string; key: string; ca: string };
   /** Addresses of the other services, `host:port`. */
   readonly peers: Readonly<Partial<Record<Peer, string>>>;
+  /** Cluster names that are served outside of the cluster: name → `host:port`. */
+  readonly clusterHosts: Readonly<Record<string, string>>;
   /** OTLP/HTTP endpoint of traces. */
   readonly otlp?: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
@@ -103,7 +105,20 @@ export function readSettings(env: Environment): ServiceSettings {
     httpListen: address("TIPHYS_HTTP_LISTEN", "127.0.0.1:0"),
     ...(tls ? { tls } : {}),
     peers: found,
+    clusterHosts: Object.fromEntries(
+      (env["TIPHYS_CLUSTER_HOSTS"] ?? "")
+        .split(",")
+        .filter(Boolean)
+        .map((pair) => clusterHost(pair)),
+    ),
     ...(env["TIPHYS_OTLP"] ? { otlp: env["TIPHYS_OTLP"] } : {}),
     logLevel: level,
   };
+}
+
+/** `name=host:port`. */
+function clusterHost(pair: string): [string, string] {
+  const match = pair.match(/^([a-z0-9.-]+)=([^=]+:\d+)$/);
+  if (!match) throw new InvalidArgumentError("TIPHYS_CLUSTER_HOSTS", `"${pair}" is not name=host:port`);
+  return [match[1] ?? "", match[2] ?? ""];
 }

@@ -131,7 +131,8 @@ function stepFor(task: SyncTask, input: SyncInput): { step?: SyncStep; result?: 
         result: resultOf(task, { status: "PruneSkipped", message: "ignored (no prune)", hookPhase: "Succeeded" }),
       };
     }
-    if (!task.live) return { result: resultOf(task, { status: "Pruned", message: "pruned", hookPhase: "Succeeded" }) };
+    if (!task.live || task.live.metadata.deletionTimestamp)
+      return { result: resultOf(task, { status: "Pruned", message: "pruned", hookPhase: "Succeeded" }) };
     const propagation = propagationOf(input.options, task.object);
     return { step: { type: "delete", task, object: task.live, propagation, reason: "prune" } };
   }
@@ -197,7 +198,7 @@ export function planSync(input: SyncInput): SyncDecision {
     const hooks = waiting.filter((task) => task.type === "hook");
     if (hooks.length > 0) return { steps: [], results, message: waitingFor(hooks) };
     return {
-      steps: hookDeletions(tasks, phaseOf, "HookSucceeded"),
+      steps: hookDeletions(tasks, phaseOf),
       results,
       end: { phase: "Succeeded", message: tasks.length === 0 ? "successfully synced (no more tasks)" : SUCCEEDED },
       message: SUCCEEDED,
@@ -222,10 +223,12 @@ export function planSync(input: SyncInput): SyncDecision {
   // Success is said at apply when nothing follows that would have to wait for health.
   const last = next.length === group.length && !group.some((task) => task.type === "hook") && wait === undefined;
   const hooksWait = waiting.some((task) => task.type === "hook");
+  const ends = last && !hooksWait;
+  if (ends) steps.push(...hookDeletions(tasks, phaseOf));
   return {
     steps,
     results,
-    ...(last && !hooksWait ? { end: { phase: "Succeeded" as const, message: SUCCEEDED } } : {}),
+    ...(ends ? { end: { phase: "Succeeded" as const, message: SUCCEEDED } } : {}),
     message: wait ?? `syncing wave ${first.wave} of ${first.phase}`,
   };
 }
@@ -250,15 +253,11 @@ function endFailed(
   }
   const going = failTasks.filter((task) => phaseOf.get(task.id) === "Running");
   if (going.length > 0) return { steps: [], results, message: waitingFor(going) };
-  return { steps: hookDeletions(all, phaseOf, "HookFailed"), results, end: { phase: "Failed", message }, message };
+  return { steps: hookDeletions(all, phaseOf), results, end: { phase: "Failed", message }, message };
 }
 
 /** Hooks that go away now that the attempt ends. */
-function hookDeletions(
-  tasks: readonly SyncTask[],
-  phaseOf: ReadonlyMap<string, string | undefined>,
-  _end: "HookSucceeded" | "HookFailed",
-): SyncStep[] {
+function hookDeletions(tasks: readonly SyncTask[], phaseOf: ReadonlyMap<string, string | undefined>): SyncStep[] {
   const steps: SyncStep[] = [];
   for (const task of tasks) {
     if (task.type !== "hook" || !task.live) continue;

@@ -1,4 +1,5 @@
 export * from "./git-server.js";
+export * from "./oracle.js";
 export * from "./postgres.js";
 export * from "./programs.js";
 export * from "./servers.js";

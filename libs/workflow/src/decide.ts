@@ -48,8 +48,18 @@ export interface Decision {
 const FINAL: ReadonlySet<string> = new Set(["Succeeded", "Failed", "Error"]);
 export const isFinal = (status: WorkflowStatus | undefined): boolean => FINAL.has(status?.phase ?? "");
 
-/** The next states of a run: pure, from what is stored and what is seen, whatever was known before. */
+/** The next states of a run: pure, from what is stored and what is seen, whatever was known before. Never throws. */
 export function decide(input: DecideInput): Decision {
+  try {
+    return next(input);
+  } catch (error) {
+    // One workflow that cannot be understood must not be tried for ever, nor stop the others.
+    const problem = error instanceof TiphysError ? messageOf(error) : `internal error: ${messageOf(error)}`;
+    return refused(input, { ...input.workflow.status }, [{ code: "InvalidArgument", field: "spec", message: problem }]);
+  }
+}
+
+function next(input: DecideInput): Decision {
   const { workflow, now } = input;
   if (isFinal(workflow.status)) return afterEnd(input, workflow.status as WorkflowStatus);
   const status: WorkflowStatus = { ...workflow.status };
@@ -140,7 +150,7 @@ function run(input: DecideInput, status: WorkflowStatus, spec: WorkflowSpec, tem
   status.conditions = [{ type: "PodRunning", status: running > 0 ? "True" : "False" }];
   const reasons = [...engine.waitingFor].map((text) => ({ code: "Waiting", message: text }));
   if (!over) {
-    if (!status.message?.startsWith("invalid")) delete status.message;
+    delete status.message;
     return {
       status,
       labels: { [LABEL.completed]: "false", [LABEL.phase]: status.phase ?? "", ...spec.workflowMetadata?.labels },
@@ -409,7 +419,3 @@ function podGarbage(spec: WorkflowSpec, nodes: Nodes, pods: readonly PodFact[], 
     return drop ? [{ type: "deletePod", name: pod.name }] : [];
   });
 }
-
-/** The message of an error met while deciding, for a workflow that cannot go on. */
-export const decisionError = (error: unknown): string =>
-  error instanceof TiphysError ? error.message : `internal error: ${messageOf(error)}`;

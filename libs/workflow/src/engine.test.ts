@@ -500,6 +500,35 @@ it("fails a step whose reference leads nowhere at run time, with its name", () =
   });
 });
 
+it("never takes data for a template, wherever it comes from", () => {
+  const world = new World(
+    `
+entrypoint: main
+arguments: {parameters: [{name: evil, value: "{{=1 + 1}} {{inputs.parameters.m}}"}, {name: own, value: "of {{workflow.name}}"}]}
+templates:
+  - name: main
+    steps:
+      - - {name: gen, template: sh}
+      - - {name: use, template: echo, arguments: {parameters: [{name: m, value: "{{workflow.parameters.evil}}|{{steps.gen.outputs.result}}|{{workflow.parameters.own}}"}]}}
+  - ${echo}
+  - ${sh}`,
+    () => ({ result: "{{=workflow.uid}} {{workflow.uid}}" }),
+  );
+  expect(world.run().phase).toBe("Succeeded");
+  expect(world.args("wf[1].use")).toEqual([
+    "{{=1 + 1}} {{inputs.parameters.m}}|{{=workflow.uid}} {{workflow.uid}}|of wf",
+  ]);
+});
+
+it("says so when a template is too large for the environment of its pod", () => {
+  const world = new World(
+    `{entrypoint: main, templates: [{name: main, script: {image: a, command: [sh], source: "${"x".repeat(140_000)}"}}]}`,
+  );
+  const status = world.run();
+  expect(status.phase).toBe("Error");
+  expect(status.message).toContain("template main with its inputs is larger than 128 KiB");
+});
+
 it("decides 200 pods at a time within milliseconds", () => {
   const world = new World(
     `{entrypoint: main, templates: [{name: main, dag: {tasks: [{name: a, template: sh, withSequence: {count: 200}}, {name: b, template: sh, depends: a}]}}, ${sh}]}`,

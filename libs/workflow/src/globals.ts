@@ -1,6 +1,7 @@
+import { substitute } from "@tiphys/expressions";
 import type { Workflow, WorkflowSpec, WorkflowStatus } from "@tiphys/resources";
 import { parameterText } from "./parameters.js";
-import { creationVariables, type Globals, Scope } from "./scope.js";
+import { creationVariables, type Globals } from "./scope.js";
 
 /** `workflow.…` variables of a run. */
 export function globalsOf(
@@ -37,7 +38,8 @@ export function globalsOf(
     const raw =
       parameterText(parameter.value) ?? parameterText(parameter.default) ?? parameterText(parameter.valueFrom?.default);
     if (raw === undefined) return [];
-    const value = new Scope({ globals }).text(raw);
+    // A value may come from an event: plain names of the workflow are filled in, an expression in it stays text.
+    const value = substitute(raw, (tag) => (tag.startsWith("workflow.") ? globals.get(tag) : undefined));
     values.set(`workflow.parameters.${parameter.name}`, value);
     return [{ name: parameter.name, value }];
   });

@@ -1,3 +1,4 @@
+import { deepEqual } from "@tiphys/canonical-json";
 import type { WorkflowNodeStatus, WorkflowStatus } from "@tiphys/resources";
 import { nodeId, wideNodeId } from "./names.js";
 
@@ -65,8 +66,8 @@ export class Nodes {
   /** Applies changes; a change to a final phase sets the end time. */
   update(node: WorkflowNodeStatus, changes: Partial<WorkflowNodeStatus>): WorkflowNodeStatus {
     const current = this.table[node.id] ?? node;
-    const same = Object.entries(changes).every(
-      ([key, value]) => JSON.stringify(current[key as keyof WorkflowNodeStatus]) === JSON.stringify(value),
+    const same = Object.entries(changes).every(([key, value]) =>
+      deepEqual(current[key as keyof WorkflowNodeStatus], value),
     );
     if (same) return current;
     const draft = this.draft(node.id);

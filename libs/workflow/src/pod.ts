@@ -1,3 +1,4 @@
+import { UnimplementedError } from "@tiphys/errors";
 import { CHANGE_ENV, changeAnnotations, changeOf, TRACEPARENT_ENV } from "@tiphys/identity";
 import type { KubeObject, Workflow, WorkflowArguments, WorkflowSpec, WorkflowTemplateSpec } from "@tiphys/resources";
 
@@ -137,12 +138,21 @@ function mainContainer(parts: PodParts): Record<string, unknown> {
 
 const fieldRef = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
 
+/** What Linux takes as one text of an environment. */
+const ENVIRONMENT_BYTES = 128 * 1024 - 64;
+
 function environment(parts: PodParts): unknown[] {
+  const shown = JSON.stringify({ ...parts.template, inputs: parts.inputs });
+  if (Buffer.byteLength(shown) > ENVIRONMENT_BYTES) {
+    throw new UnimplementedError(
+      `template ${parts.template.name ?? ""} with its inputs is larger than 128 KiB: passing it to the pod`,
+    );
+  }
   const { workflow } = parts;
   const change = changeOf(workflow);
   return [
     { name: "ARGO_CONTAINER_NAME", value: "main" },
-    { name: "ARGO_TEMPLATE", value: JSON.stringify({ ...parts.template, inputs: parts.inputs }) },
+    { name: "ARGO_TEMPLATE", value: shown },
     { name: "ARGO_NODE_ID", value: parts.nodeId },
     { name: "ARGO_WORKFLOW_NAME", value: workflow.metadata.name },
     { name: "ARGO_WORKFLOW_UID", value: workflow.metadata.uid ?? "" },

@@ -12,8 +12,10 @@ import type {
 import { conditionOf, dependencyNames } from "./depends.js";
 import { noTemplates, type TemplateSource } from "./facts.js";
 import { RETRY_FIELDS, SPEC_FIELDS, STEP_FIELDS, TASK_FIELDS, TEMPLATE_FIELDS, TEMPLATE_KINDS } from "./fields.js";
+import { ancestry, findCycle } from "./graph.js";
 import { effectiveSpec, type Library, resolveTemplate, type TemplateHolder } from "./library.js";
 import { parameterText } from "./parameters.js";
+import { shapeProblems } from "./shape.js";
 
 /** Why a workflow cannot run as it is written. */
 export interface WorkflowProblem {
@@ -65,6 +67,8 @@ class Validation {
     }
     if (!isObject(workflow.spec)) return [{ code: "InvalidArgument", field: "spec", message: "is required" }];
     this.fields(workflow.spec, SPEC_FIELDS, "spec");
+    this.problems.push(...shapeProblems(spec));
+    if (this.problems.some(({ message }) => message.startsWith("must be"))) return this.problems;
     const reference = workflow.spec.workflowTemplateRef;
     if (reference && (workflow.spec.templates?.length ?? 0) > 0) {
       this.bad("spec.templates", "templates must not be given together with workflowTemplateRef");
@@ -498,43 +502,3 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const nameProblem = (name: string): string =>
   `'${name}' is invalid: a name has at most ${LONGEST_NAME} letters, digits and '-', and begins and ends with a letter or digit`;
-
-function findCycle(needs: ReadonlyMap<string, readonly string[]>): string[] | undefined {
-  const state = new Map<string, "open" | "done">();
-  const path: string[] = [];
-  const visit = (name: string): string[] | undefined => {
-    if (state.get(name) === "done" || !needs.has(name)) return undefined;
-    if (state.get(name) === "open") return [...path.slice(path.indexOf(name)), name];
-    state.set(name, "open");
-    path.push(name);
-    for (const need of needs.get(name) ?? []) {
-      const found = visit(need);
-      if (found) return found;
-    }
-    path.pop();
-    state.set(name, "done");
-    return undefined;
-  };
-  for (const name of needs.keys()) {
-    const found = visit(name);
-    if (found) return found;
-  }
-  return undefined;
-}
-
-function ancestry(needs: ReadonlyMap<string, readonly string[]>): Map<string, ReadonlySet<string>> {
-  const known = new Map<string, Set<string>>();
-  const of = (name: string): Set<string> => {
-    const found = known.get(name);
-    if (found) return found;
-    const all = new Set<string>();
-    known.set(name, all);
-    for (const need of needs.get(name) ?? []) {
-      all.add(need);
-      for (const above of of(need)) all.add(above);
-    }
-    return all;
-  };
-  for (const name of needs.keys()) of(name);
-  return known;
-}

@@ -119,7 +119,19 @@ function meets({ key, operator, values = [] }: Requirement, labels: Record<strin
 }
 
 /** What a pod asks of its node: the sum of its containers, or its largest init container where that is more. */
-export function requestsOf(pod: KubeObject): Record<string, number> {
+export function requestsOf(pod: KubeObject): Readonly<Record<string, number>> {
+  let requests = known.get(pod);
+  if (!requests) {
+    requests = sumRequests(pod);
+    known.set(pod, requests);
+  }
+  return requests;
+}
+
+/** Objects never change, and every decision looks at all pods of all nodes. */
+const known = new WeakMap<KubeObject, Readonly<Record<string, number>>>();
+
+function sumRequests(pod: KubeObject): Record<string, number> {
   type Container = { restartPolicy?: string; resources?: { requests?: Record<string, unknown> } };
   const total: Record<string, number> = {};
   const add = (container: Container) => {

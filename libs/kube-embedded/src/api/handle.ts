@@ -69,12 +69,19 @@ export type ApiAnswer =
 /** Subresources by name that exist in the API and not here yet. */
 const missing = new Set(["exec", "attach", "portforward", "proxy", "token", "ephemeralcontainers", "resize"]);
 
+/** Says by name that a subresource is known and not there yet. */
+export function refuseMissing({ kind, subresource }: { readonly kind: ServedKind; readonly subresource?: string }): void {
+  if (subresource && missing.has(subresource) && kind.builtin) {
+    throw status.unimplemented(`${status.resourceName(kind)}/${subresource}`);
+  }
+}
+
 /** Answers a request; refusals are KubeApiErrors. Everything a client can ask of objects goes through here. */
 export async function handle(parts: HandlerParts, request: ApiRequest): Promise<ApiAnswer> {
   const { kind, namespace } = request;
   const subresource = "subresource" in request ? request.subresource : undefined;
   if (subresource) {
-    if (missing.has(subresource)) throw status.unimplemented(`${status.resourceName(kind)}/${subresource}`);
+    refuseMissing({ kind, subresource });
     if (!serves(kind, subresource, request.verb)) {
       throw kind.subresources.some(({ name }) => name === subresource)
         ? status.methodNotAllowed()

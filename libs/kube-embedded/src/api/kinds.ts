@@ -156,7 +156,7 @@ export function servedCustom(crd: KubeObject, version: any): ServedKind {
     },
     applyDefaults: (object) => schema().applyDefaults(object),
     validate: (object, old) => [
-      ...validateMetadata(object, { namespaced: type.namespaced, nameRule: isDnsSubdomain }, old),
+      ...validateMetadata(object, { namespaced: type.namespaced, nameRule: isDnsSubdomain, freeFinalizers: true }, old),
       ...schema().validate(object, old),
     ],
   };

@@ -50,10 +50,11 @@ export function prepareUpdate(
   subresource: string | undefined,
 ): KubeObject {
   if (subresource === "status") {
-    const metadata =
-      kind.collection === "/pods" || kind.collection === "/nodes"
-        ? { ...old.metadata, labels: object.metadata.labels, annotations: object.metadata.annotations }
-        : { ...old.metadata };
+    // Builtin kinds take labels and annotations along with their status (a Deployment's labels excepted), custom ones do not.
+    const metadata = kind.builtin
+      ? { ...old.metadata, labels: object.metadata.labels, annotations: object.metadata.annotations }
+      : { ...old.metadata };
+    if (kind.collection === "apps/deployments") metadata.labels = old.metadata.labels;
     metadata.managedFields = object.metadata.managedFields;
     metadata.resourceVersion = object.metadata.resourceVersion;
     for (const field of ["labels", "annotations", "managedFields", "resourceVersion"] as const) {

@@ -182,7 +182,9 @@ export async function commitUpdate(
   if (kind.collection === "/services" && !subresource) addresses.assign(kind, next, old);
   const errors = kind.validate(next, old, subresource);
   if (errors.length > 0) throw status.invalid(kind, name, errors);
-  if (strategy.bumpsGeneration(kind, next, old)) next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  if (subresource !== "status" && strategy.bumpsGeneration(kind, next, old)) {
+    next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  }
   if (!owned) {
     setManagedFields(
       next,

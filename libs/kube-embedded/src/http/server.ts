@@ -1,1 +1,141 @@
-export {};
+import { createServer } from "node:https";
+import { FailedPreconditionError, messageOf } from "@tiphys/errors";
+import type { Principal } from "@tiphys/identity";
+import { statusError } from "@tiphys/kube";
+import type { HandlerParts } from "../api/handle.js";
+import { noSuchResource } from "../api/status.js";
+import type { Listening, ListenOptions } from "../embedded-kube.js";
+import { principalOf } from "./authentication.js";
+import { credentials, kubeconfig } from "./certificates.js";
+import { aggregatedDiscovery, discovery } from "./discovery.js";
+import { Exchange } from "./exchange.js";
+import { negotiate } from "./negotiation.js";
+import { serveObjects } from "./objects.js";
+import { OpenApi } from "./openapi.js";
+
+/** The API this server gives; what kubectl compares its own version with. */
+const VERSION = {
+  major: "1",
+  minor: "35",
+  gitVersion: "v1.35.0+tiphys",
+  gitCommit: "",
+  gitTreeState: "clean",
+  buildDate: "1970-01-01T00:00:00Z",
+  goVersion: "none",
+  compiler: "none",
+  platform: `${process.platform}/${process.arch === "x64" ? "amd64" : process.arch}`,
+};
+
+/** How long a client may take for the head of a request. */
+const HEADERS_TIMEOUT_MS = 30_000;
+
+const OPEN_TO_ALL = new Set(["version", "healthz", "livez", "readyz"]);
+
+export interface ServerOptions extends ListenOptions {
+  readonly dir?: string;
+  readonly admin: Principal;
+  readonly tokens: Map<string, Principal>;
+}
+
+/** Serves the API over HTTPS on a loopback address. */
+export async function listen(parts: HandlerParts, options: ServerOptions): Promise<Listening> {
+  const { host, port, dir, admin, tokens } = options;
+  const keys = await credentials({ now: parts.clock.now(), random: parts.random, ...(dir === undefined ? {} : { dir }) });
+  tokens.set(keys.adminToken, admin);
+  const openapi = new OpenApi(parts.kinds);
+  const server = createServer(
+    {
+      cert: keys.serverCert,
+      key: keys.serverKey,
+      ca: keys.ca,
+      requestCert: true,
+      // Tokens are a way in as well: a client without a certificate is judged by its request.
+      rejectUnauthorized: false,
+      minVersion: "TLSv1.2",
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      // Bodies may be slow but watches last; the body limit bounds what a slow client can hold.
+      requestTimeout: 0,
+      keepAliveTimeout: 120_000,
+    },
+    (request, response) => {
+      const exchange = new Exchange(request, response);
+      serve(exchange).catch((error: unknown) => {
+        const known = error instanceof Error && "status" in error;
+        if (!known) parts.log.warn("request failed", { path: exchange.url.pathname, error: messageOf(error) });
+        exchange.fail(error);
+      });
+    },
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === "EADDRINUSE"
+          ? new FailedPreconditionError(`port ${port} of ${host} is in use: choose another one, or 0 for any free one`, { cause: error })
+          : error,
+      ),
+    );
+    server.listen(port, host, () => resolve());
+  });
+  const address = server.address();
+  const url = `https://${host}:${typeof address === "object" && address ? address.port : port}`;
+  return {
+    url,
+    kubeconfig: kubeconfig(url, keys),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+
+  async function serve(exchange: Exchange): Promise<void> {
+    const principal = principalOf(exchange.request, tokens);
+    const [root = ""] = exchange.path;
+    if (principal.groups.includes("system:unauthenticated") && !OPEN_TO_ALL.has(root) && !isObjectPath(exchange.path)) {
+      throw statusError(403, "Forbidden", `forbidden: User "${principal.username}" cannot get path "${exchange.url.pathname}"`, {});
+    }
+    if (isObjectPath(exchange.path)) return serveObjects(parts, exchange, principal);
+    serveDocument(exchange, root);
+  }
+
+  function serveDocument(exchange: Exchange, root: string): void {
+    const { path, request } = exchange;
+    const json = (value: object) => exchange.send(200, JSON.stringify(value), negotiate(request.headers.accept));
+    if (root === "version") return json(VERSION);
+    if (root === "healthz" || root === "livez" || root === "readyz") {
+      exchange.head(200, "text/plain; charset=utf-8");
+      exchange.response.end("ok");
+      return;
+    }
+    if (root === "openapi") return serveOpenApi(exchange);
+    if (root === "api" || root === "apis") {
+      const representation = negotiate(request.headers.accept);
+      if (path.length === 1 && representation.as === "APIGroupDiscoveryList") {
+        const contentType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+        return exchange.send(200, JSON.stringify(aggregatedDiscovery(parts.kinds, root)), representation, contentType);
+      }
+      const found = discovery(parts.kinds, path, url.replace("https://", ""));
+      if (found) return json(found);
+    }
+    if (path.length === 0) return json({ paths: ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"] });
+    throw noSuchResource();
+  }
+
+  function serveOpenApi(exchange: Exchange): void {
+    const [, version, ...rest] = exchange.path;
+    const accept = exchange.request.headers.accept;
+    // Clients ask for the protobuf form first and fall back when it is refused.
+    const representation = negotiate(accept?.includes("protobuf") && !/json|\*/.test(accept) ? accept : "application/json");
+    if (version === "v2") return exchange.send(200, openapi.v2().text, representation);
+    if (version !== "v3") throw noSuchResource();
+    if (rest.length === 0) return exchange.send(200, openapi.index(), representation);
+    const found = openapi.v3(rest.join("/"));
+    if (!found) throw noSuchResource();
+    exchange.response.setHeader("etag", `"${found.hash}"`);
+    exchange.send(200, found.text, representation);
+  }
+}
+
+/** True for paths that name a resource, false for discovery's own. */
+const isObjectPath = (path: readonly string[]): boolean =>
+  (path[0] === "api" && path.length > 2) || (path[0] === "apis" && path.length > 3);

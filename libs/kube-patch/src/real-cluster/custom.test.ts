@@ -1,8 +1,7 @@
 import { compilePrinterColumns, compileSchema } from "@tiphys/kube-schema";
 import type { KubeObject } from "@tiphys/resources";
-import { describeWith, realClusterKubeconfig } from "@tiphys/testing";
+import { connectOracle, describeWith, type Oracle, realClusterKubeconfig, withNamespace } from "@tiphys/testing";
 import { badSpecs, goodSpecs, widgetColumns, widgetSchema } from "./custom-cases.js";
-import { connectOracle, type Oracle, withNamespace } from "./oracle.js";
 
 const group = `s${process.pid}.tiphys.example`;
 const definition = {

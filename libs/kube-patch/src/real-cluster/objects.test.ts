@@ -1,8 +1,8 @@
 import { invalidMessage } from "@tiphys/kube-schema";
 import type { KubeObject } from "@tiphys/resources";
-import { describeWith, realClusterKubeconfig } from "@tiphys/testing";
+import { connectOracle, describeWith, type Oracle, realClusterKubeconfig, withNamespace } from "@tiphys/testing";
 import { badObjects, goodObjects, unknownFields } from "./object-cases.js";
-import { connectOracle, kindOf, type Oracle, pathOf, withNamespace } from "./oracle.js";
+import { kindOf, pathOf } from "./paths.js";
 
 const named = (object: object, namespace: string): KubeObject => {
   const given = object as KubeObject;

@@ -1,5 +1,12 @@
 import type { KubeObject } from "@tiphys/resources";
-import { describeWith, realClusterKubeconfig } from "@tiphys/testing";
+import {
+  type Answer,
+  connectOracle,
+  describeWith,
+  type Oracle,
+  realClusterKubeconfig,
+  withNamespace,
+} from "@tiphys/testing";
 import {
   applyServerSide,
   conflictStatus,
@@ -10,7 +17,7 @@ import {
   strategicMergePatch,
   updateManagedFields,
 } from "../index.js";
-import { type Answer, connectOracle, kindOf, type Oracle, pathOf, withNamespace } from "./oracle.js";
+import { kindOf, pathOf } from "./paths.js";
 import { type Step, writeCases } from "./write-cases.js";
 
 const now = "2026-01-01T00:00:00Z";

@@ -44,7 +44,9 @@ export const nodePrinter: Printer = {
       address("InternalIP"),
       address("ExternalIP"),
       nodeInfo.osImage || "<unknown>",
-      nodeInfo.kernelVersion || "<unknown>",
+      nodeInfo.kernelVersion
+        ? `${nodeInfo.kernelVersion}${nodeInfo.architecture ? ` (${nodeInfo.architecture})` : ""}`
+        : "<unknown>",
       nodeInfo.containerRuntimeVersion || "<unknown>",
     ];
   },

@@ -67,7 +67,7 @@ export const endpointsPrinter: Printer = {
         : ports.flatMap(({ port }: any) => addresses.map(({ ip }: any) => `${ip}:${port}`)),
     );
     const shown = all.length <= 3 ? all.join(",") : `${all.slice(0, 3).join(",")} + ${all.length - 3} more...`;
-    return [object.metadata.name, shown || "<none>", ageOf(object, now)];
+    return [object.metadata.name, object["subsets"]?.length ? shown : "<none>", ageOf(object, now)];
   },
 };
 

@@ -16,10 +16,10 @@ export function validateLabels(labels: Record<string, string> | undefined, path:
   return errors;
 }
 
-/** What every object's metadata has to be, and what may not change in it. */
+/** What every object's metadata has to be, and what may not change in it. Custom resources have free finalizers. */
 export function validateMetadata(
   object: KubeObject,
-  { namespaced, nameRule }: { namespaced: boolean; nameRule: NameRule },
+  { namespaced, nameRule, freeFinalizers }: { namespaced: boolean; nameRule: NameRule; freeFinalizers?: boolean },
   old?: KubeObject,
 ): FieldError[] {
   const { metadata } = object;
@@ -34,7 +34,7 @@ export function validateMetadata(
   errors.push(...validateOwners(metadata.ownerReferences ?? []));
   for (const [at, finalizer] of (metadata.finalizers ?? []).entries()) {
     for (const problem of isQualifiedName(finalizer)) errors.push(invalid("metadata.finalizers", finalizer, problem));
-    if (problemless(finalizer) && !finalizer.includes("/") && !standardFinalizers.has(finalizer)) {
+    if (!freeFinalizers && problemless(finalizer) && !finalizer.includes("/") && !standardFinalizers.has(finalizer)) {
       errors.push(
         invalid(
           `metadata.finalizers[${at}]`,

@@ -1,3 +1,4 @@
+export * as grpcHealthV1Health from "./grpc/health/v1/health.js";
 export * as session from "./session/session.js";
 export * as tiphysApiV1Api from "./tiphys/api/v1/api.js";
 export * as tiphysControllerV1Controller from "./tiphys/controller/v1/controller.js";

@@ -1,7 +1,5 @@
 import { readFileSync } from "node:fs";
 import { request } from "node:https";
-import { type BuiltinKind, builtinKind } from "@tiphys/kube-schema";
-import type { KubeObject } from "@tiphys/resources";
 import { parseYaml } from "@tiphys/yaml";
 
 /** Plain requests to a real API server, for tests that compare our answers with its answers. */
@@ -51,18 +49,6 @@ function parsed(text: string): unknown {
   } catch {
     return text;
   }
-}
-
-export function kindOf(object: KubeObject): BuiltinKind {
-  const slash = object.apiVersion.indexOf("/");
-  const group = slash < 0 ? "" : object.apiVersion.slice(0, slash);
-  return builtinKind(group, object.apiVersion.slice(slash + 1), object.kind)!;
-}
-
-export function pathOf(kind: BuiltinKind, namespace: string | undefined, name?: string): string {
-  const root = kind.group === "" ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
-  const scope = kind.namespaced ? `/namespaces/${namespace}` : "";
-  return `${root}${scope}/${kind.resource}${name === undefined ? "" : `/${name}`}`;
 }
 
 /** A namespace of its own that is gone afterwards. */

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Archive, ArchiveRecord } from "@tiphys/archive";
 import { createSpawner } from "@tiphys/child-process";
 import { systemClock } from "@tiphys/clock";
 import { createMemoryJournal } from "@tiphys/journal";
@@ -20,7 +21,7 @@ import {
 import { Secret } from "@tiphys/secret";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { eventually, workspaceRoot } from "@tiphys/testing";
-import { isFinal } from "@tiphys/workflow";
+import { isFinal, resumeWorkflow, terminateWorkflow } from "@tiphys/workflow";
 import { build } from "esbuild";
 import { load } from "js-yaml";
 import { createWorkflowController, REPORT_PATH, type WorkflowController } from "./index.js";
@@ -83,9 +84,18 @@ async function startWorld(cluster: WorkflowCluster) {
   const signingKey = new Secret(randomBytes(32).toString("hex"));
   let port = 0;
   let running: { controller: WorkflowController; informers: Informers } | undefined;
+  const archived = new Map<string, ArchiveRecord>();
+  const archive: Archive = {
+    put: async (record) => void archived.set(record.uid, record),
+    get: async (uid) => archived.get(uid),
+    list: async () => ({ items: [...archived.values()] }),
+    delete: async (uid) => archived.delete(uid),
+    close: async () => {},
+  };
   const world = {
     namespace,
     client,
+    archived: archived as ReadonlyMap<string, ArchiveRecord>,
     reportUrl: () => running?.controller.reportUrl() ?? "",
     async startController(killPoint?: (name: string) => void) {
       const informers = createInformers({ client, clock, log: silentLogger });
@@ -96,6 +106,7 @@ async function startWorld(cluster: WorkflowCluster) {
         log: silentLogger,
         metrics: noMetrics,
         random: randomBytes,
+        archive,
         owns: (key) => key.namespace === namespace,
         executor: { bundle, node: process.execPath, signingKey, listen: { host: "127.0.0.1", port } },
         ...(killPoint ? { killPoint } : {}),
@@ -122,6 +133,7 @@ async function startWorld(cluster: WorkflowCluster) {
         },
       });
     },
+    patch: (name: string, body: object) => client.patch(types.workflows, { namespace, name }, { type: "merge", body }),
     get: async (name: string) => (await client.get(types.workflows, { namespace, name })) as Workflow,
     async finished(name: string): Promise<Workflow> {
       let last: Workflow | undefined;
@@ -208,8 +220,19 @@ templates:
     container: {image: alpine, command: [sh, -c], args: ['test "{{workflow.status}}" = Succeeded && test -n "$TIPHYS_CHANGE"']}
 `;
 
+const TWO_STEPS = `
+entrypoint: main
+templates:
+  - name: main
+    steps:
+      - - {name: make, template: make}
+      - - {name: use, template: use, arguments: {parameters: [{name: text, value: "{{steps.make.outputs.result}}"}]}}
+  - {name: make, script: {image: alpine, command: [sh], source: "echo once"}}
+  - {name: use, inputs: {parameters: [{name: text}]}, container: {image: alpine, command: [test], args: ["{{inputs.parameters.text}}", "=", once]}}
+`;
+
 /** Workflows end to end: real API, real pods, real executor. */
-export function describeWorkflows(open: () => Promise<WorkflowCluster>): void {
+export function describeWorkflows(open: () => Promise<WorkflowCluster>, { crashes = 4 } = {}): void {
   let cluster: WorkflowCluster;
   let world: Awaited<ReturnType<typeof startWorld>>;
 
@@ -281,20 +304,53 @@ export function describeWorkflows(open: () => Promise<WorkflowCluster>): void {
     expect(status?.message).toContain("outputs.parameters.p: cannot read /tmp/is-not-there");
   });
 
-  it("finishes a run whose controller dies in the middle", async () => {
-    await world.stopController();
-    let passes = 0;
-    await world.startController((point) => {
-      if (point.startsWith("acted") && ++passes === 2) throw new Error("killed");
+  // Kill points lie before and after every read, write and status patch of a pass; a run of two steps meets about thirty.
+  it.each(Array.from({ length: crashes }, (_, index) => [1 + Math.floor((index * 30) / crashes)]))(
+    "finishes a run whose controller dies at point %i, with nothing done twice",
+    async (dying) => {
+      const name = `survivor-${dying}`;
+      await world.stopController();
+      let points = 0;
+      let armed = false;
+      await world.startController((point) => {
+        if (armed && ++points === dying) throw new Error(`killed at ${point}`);
+      });
+      armed = true;
+      await world.submit(name, TWO_STEPS);
+      await eventually(async () => points >= dying || isFinal((await world.get(name)).status), { limit: 20_000 });
+      await world.stopController();
+      await world.startController();
+      const { status, metadata } = await world.finished(name);
+      expect(status).toMatchObject({ phase: "Succeeded", progress: "2/2" });
+      const pods = await world.pods(name);
+      expect(pods).toHaveLength(2);
+      for (const pod of pods)
+        expect(pod.metadata.annotations?.["tiphys.dev/change"]).toBe(metadata.annotations?.["tiphys.dev/change"]);
+      await eventually(() =>
+        [...world.archived.values()].some((record) => record.name === name && record.phase === "Succeeded"),
+      );
+    },
+  );
+
+  it("ends what runs when it is told to, and goes on when it is resumed", async () => {
+    const sleeper = `{entrypoint: main, templates: [{name: main, container: {image: alpine, command: [sh, -c], args: ["echo up; exec sleep 600"]}}]}`;
+    await world.submit("terminated", sleeper);
+    // A signal that comes before the executor listens would be lost, and the pod last its whole grace period.
+    await eventually(async () => (await world.log("terminated").catch(() => "")) === "up\n");
+    await world.patch("terminated", terminateWorkflow());
+    expect((await world.finished("terminated")).status).toMatchObject({
+      phase: "Failed",
+      message: "Stopped with strategy 'Terminate'",
     });
-    await world.submit("survivor", PIPELINE);
-    await eventually(async () => (passes >= 2 ? true : undefined), { limit: 20_000 });
-    await world.stopController();
-    await world.startController();
-    const { status } = await world.finished("survivor");
-    expect(status).toMatchObject({ phase: "Succeeded" });
-    const pods = await world.pods("survivor");
-    expect(pods).toHaveLength(4);
+    await eventually(async () => (await world.pods("terminated")).length === 0, { limit: 25_000 });
+
+    await world.submit(
+      "waits",
+      `{entrypoint: main, templates: [{name: main, steps: [[{name: gate, template: gate}], [{name: go, template: go}]]}, {name: gate, suspend: {}}, {name: go, container: {image: alpine, command: ["true"]}}]}`,
+    );
+    await eventually(async () => nodesOf((await world.get("waits")).status).some((node) => node.type === "Suspend"));
+    await world.patch("waits", resumeWorkflow(await world.get("waits"), new Date("2026-01-01T00:00:00Z")));
+    expect((await world.finished("waits")).status).toMatchObject({ phase: "Succeeded" });
   });
 
   it("takes no report without the pod's own token", async () => {

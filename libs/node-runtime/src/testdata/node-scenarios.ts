@@ -9,8 +9,8 @@ import { createInformers, type Informers, type KubeClient } from "@tiphys/kube";
 import { type KubeObject, types } from "@tiphys/resources";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { eventually } from "@tiphys/testing";
-import type { NodeRuntimeDeps } from "./deps.js";
-import { createNodeRuntime, type NodeRuntime } from "./runtime.js";
+import type { NodeRuntimeDeps } from "../deps.js";
+import { createNodeRuntime, type NodeRuntime } from "../runtime.js";
 
 export interface TestCluster {
   readonly client: KubeClient;

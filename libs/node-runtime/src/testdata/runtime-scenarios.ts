@@ -1,6 +1,9 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type KubeObject, types } from "@tiphys/resources";
 import { eventually } from "@tiphys/testing";
-import type { NodeRuntimeDeps } from "./deps.js";
+import type { NodeRuntimeDeps } from "../deps.js";
 import {
   get,
   HTTP_SERVER,
@@ -21,17 +24,28 @@ const condition = (pod: KubeObject, type: string) =>
   pod["status"]?.conditions?.find((one: { type: string }) => one.type === type)?.status;
 const stateOf = (pod: KubeObject, index = 0) => pod["status"]?.containerStatuses?.[index]?.state ?? {};
 
+const TOOL = `#!/bin/sh
+cd "$WORK" || exit 9
+git init -q . && git -c user.name=a -c user.email=b@c commit -q --allow-empty -m x
+echo "hello $1 node=$(node -p 'process.version.split(".")[0]') git=$(git rev-list --count HEAD) commits $ALL"
+`;
+
 /** What the node does for pods, on whatever control plane `connect` gives. */
 export function describeNode(connect: () => Promise<TestCluster>, options: Partial<NodeRuntimeDeps> = {}): void {
   let cluster: TestCluster;
   let node: TestNode;
+  let tool: string | undefined;
   beforeAll(async () => {
     cluster = await connect();
-    node = await startTestNode(cluster, options);
+    tool = mkdtempSync(join(tmpdir(), "tiphys-tool-"));
+    mkdirSync(join(tool, "bin"));
+    writeFileSync(join(tool, "bin", "hello"), TOOL, { mode: 0o755 });
+    node = await startTestNode(cluster, { images: [{ pattern: "tiphys/test-tool", root: tool }], ...options });
   });
   afterAll(async () => {
     await node?.close();
     await cluster?.close();
+    if (tool) rmSync(tool, { recursive: true, force: true });
   });
 
   it("registers a ready node with a lease", async () => {
@@ -104,6 +118,37 @@ export function describeNode(connect: () => Promise<TestCluster>, options: Parti
     });
     await node.waitFor("configured", (pod) => pod["status"]?.phase === "Succeeded");
     expect(await node.log("configured")).toBe("1-12 configured 3C\nvalue");
+  });
+
+  it("shows an image's files as a volume, runs node and git, and keeps to its sandbox", async () => {
+    await node.createPod("tools", {
+      restartPolicy: "Never",
+      containers: [
+        {
+          name: "main",
+          image: "node:20",
+          command: ["/tool/bin/hello"],
+          args: ["$(WHO)"],
+          env: [{ name: "WHO", value: "$(POD)!" , }, { name: "POD", value: "world" }, { name: "ALL", value: "$(POD)" }, { name: "WORK", value: "/pod-work" }],
+          volumeMounts: [{ name: "tool", mountPath: "/tool" }, { name: "work", mountPath: "/pod-work" }],
+        },
+      ],
+      volumes: [{ name: "tool", image: { reference: "tiphys/test-tool:1" } }, { name: "work", emptyDir: {} }],
+    });
+    await node.waitFor("tools", (one) => one["status"]?.phase === "Succeeded" || one["status"]?.phase === "Failed");
+    expect(await node.log("tools")).toBe("hello $(POD)! node=v20 git=1 commits world\n".replace("v20", process.version.split(".")[0]!));
+  });
+
+  it("refuses a volume that leads out of itself", async () => {
+    const volume = { name: "work", mountPath: "/pod-work" };
+    await node.createPod("escape", {
+      restartPolicy: "Never",
+      initContainers: [{ name: "link", ...sh("ln -s /etc $DIR/out"), env: [{ name: "DIR", value: "/pod-work" }], volumeMounts: [volume] }],
+      containers: [{ name: "main", ...sh("true"), volumeMounts: [{ ...volume, subPath: "out" }] }],
+      volumes: [{ name: "work", emptyDir: {} }],
+    });
+    await node.waitFor("escape", (pod) => /leads out of the volume/.test(stateOf(pod).waiting?.message));
+    await node.client.delete(types.pods, { namespace: node.namespace, name: "escape" }, { gracePeriodSeconds: 0 });
   });
 
   it("reports an image that cannot run here, and never success", async () => {

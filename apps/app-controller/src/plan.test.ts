@@ -1,0 +1,220 @@
+import type {
+  Application,
+  ApplicationSpec,
+  ApplicationStatus,
+  AppProject,
+  KubeObject,
+  OperationState,
+} from "@tiphys/resources";
+import { resourceId } from "@tiphys/sync";
+import { planApplication, reportApplication } from "./plan.js";
+import { specProblem } from "./spec-check.js";
+import type { ApplicationState } from "./state.js";
+import { trackedBy, trackingId } from "./tracking.js";
+
+const now = new Date("2030-01-01T00:00:00Z");
+const at = (seconds: number) => new Date(now.getTime() + seconds * 1000).toISOString().replace(".000Z", "Z");
+const source = { repoURL: "https://git.example/config", path: "app" };
+const project: AppProject = {
+  apiVersion: "argoproj.io/v1alpha1",
+  kind: "AppProject",
+  metadata: { name: "default", namespace: "argocd" },
+  spec: {
+    sourceRepos: ["*"],
+    destinations: [{ server: "*", namespace: "*" }],
+    clusterResourceWhitelist: [{ group: "*", kind: "*" }],
+  },
+};
+const configMap = (name: string, data: Record<string, string> = { a: "1" }): KubeObject => {
+  const object: KubeObject = { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop" }, data };
+  object.metadata.annotations = { "argocd.argoproj.io/tracking-id": trackingId("web", object) };
+  return object;
+};
+const application = (spec: Partial<ApplicationSpec> = {}, status?: ApplicationStatus): Application => ({
+  apiVersion: "argoproj.io/v1alpha1",
+  kind: "Application",
+  metadata: { name: "web", namespace: "argocd" },
+  spec: {
+    project: "default",
+    source,
+    destination: { server: "https://kubernetes.default.svc", namespace: "shop" },
+    ...spec,
+  },
+  ...(status ? { status } : {}),
+});
+const ended = (
+  phase: OperationState["phase"],
+  revision: string,
+  change: Partial<OperationState> = {},
+): OperationState => ({
+  operation: { sync: { revision }, initiatedBy: { automated: true } },
+  phase,
+  message: "done",
+  startedAt: at(-20),
+  finishedAt: at(-10),
+  syncResult: { revision, source, resources: [] },
+  ...change,
+});
+const state = (app: Application, desired: KubeObject[], live: KubeObject[]): ApplicationState => {
+  const objects = new Map(live.map((object) => [resourceId(object), object]));
+  const target = {
+    ok: true as const,
+    revision: "abc",
+    sourceType: "Directory",
+    commit: undefined,
+    objects: desired,
+    hooks: [],
+    repeated: [],
+    namespaced: new Set<string>(),
+    unserved: new Set<string>(),
+    resolvedAt: now,
+  };
+  return {
+    app,
+    controlNamespace: "argocd",
+    project,
+    specProblem: undefined,
+    target,
+    live: objects,
+    operation: { target, live: objects, namespace: undefined, preflight: undefined },
+    refreshRequested: false,
+    pollAt: new Date(now.getTime() + 120_000),
+    freshChange: { id: "01ARZ3NDEKTSV4RRFFQ69G5FAV", traceparent: "" },
+    schemas: () => ({ builtin: true }),
+  };
+};
+const auto = (policy: object = {}) => ({ syncPolicy: { automated: policy } });
+const operationOf = (plan: { status?: Record<string, unknown> }) => (plan.status as ApplicationStatus).operationState;
+
+it.each([
+  { name: "no automation", why: "a person decides", app: application(), want: undefined },
+  {
+    name: "automation switched off",
+    why: "enabled: false is off",
+    app: application(auto({ enabled: false })),
+    want: undefined,
+  },
+  { name: "a new commit", why: "automation syncs it", app: application(auto()), want: "Running" },
+  {
+    name: "a commit that was synced",
+    why: "without selfHeal a revision is synced once",
+    app: application(auto(), { operationState: ended("Succeeded", "abc") }),
+    want: "Succeeded",
+  },
+  {
+    name: "a commit that failed",
+    why: "a failed revision is not tried for ever",
+    app: application(auto({ selfHeal: true }), { operationState: ended("Failed", "abc") }),
+    want: "Failed",
+  },
+  {
+    name: "drift",
+    why: "selfHeal brings it back",
+    app: application(auto({ selfHeal: true }), { operationState: ended("Succeeded", "abc") }),
+    want: "Running",
+  },
+])("$name: $why", ({ app, want }) => {
+  const plan = planApplication(state(app, [configMap("a")], []), now);
+  expect(operationOf(plan)?.phase).toBe(want);
+  expect(plan.actions).toEqual([]);
+});
+
+it("waits longer before each self-heal in a row", () => {
+  const healed = ended("Succeeded", "abc", { finishedAt: at(-1) });
+  healed.operation.sync = { revision: "abc", autoHealAttemptsCount: 2 };
+  const plan = planApplication(
+    state(application(auto({ selfHeal: true }), { operationState: healed }), [configMap("a")], []),
+    now,
+  );
+  expect(operationOf(plan)?.phase).toBe("Succeeded");
+  expect(plan.lookAgainAt).toEqual(new Date(now.getTime() + 5_000));
+});
+
+it("refuses to wipe out everything", () => {
+  const plan = planApplication(state(application(auto({ prune: true })), [], [configMap("a")]), now);
+  expect((plan.status as ApplicationStatus).conditions).toMatchObject([
+    { type: "SyncError", message: "Skipping sync attempt to abc: auto-sync will wipe out all resources" },
+  ]);
+});
+
+it("persists the intent before it acts, and acts in the pass that sees it", () => {
+  const first = planApplication(state(application(auto()), [configMap("a")], []), now);
+  expect(first.patch).toMatchObject({
+    metadata: { annotations: { "tiphys.dev/change": "01ARZ3NDEKTSV4RRFFQ69G5FAV" } },
+  });
+  const running = state(application(auto(), first.status as ApplicationStatus), [configMap("a")], []);
+  const second = planApplication(running, now);
+  expect(second.actions.map(({ step }) => `${step.type} ${step.object.metadata.name}`)).toEqual(["apply a"]);
+  const after = reportApplication(running, second, [{ ok: true, fact: { live: configMap("a") } }], now);
+  const status = after.status as ApplicationStatus;
+  expect(status).toMatchObject({
+    sync: { status: "Synced" },
+    operationState: { phase: "Succeeded" },
+    history: [{ id: 0, revision: "abc" }],
+  });
+});
+
+it("tells what the server refused, and tries again later", () => {
+  const running: OperationState = {
+    operation: { sync: { revision: "abc" }, retry: { limit: 1 } },
+    phase: "Running",
+    startedAt: at(0),
+    syncResult: { revision: "abc", source, resources: [] },
+  };
+  const given = state(application({}, { operationState: running }), [configMap("a")], []);
+  const plan = planApplication(given, now);
+  const reported = reportApplication(given, plan, [{ ok: false, error: new Error("denied") }], now);
+  const again = state(application({}, reported.status as ApplicationStatus), [configMap("a")], []);
+  const waiting = planApplication(again, now);
+  expect(operationOf(waiting)).toMatchObject({
+    phase: "Running",
+    retryCount: 1,
+    syncResult: { resources: [{ status: "SyncFailed", message: "denied" }] },
+  });
+  expect(waiting.lookAgainAt).toEqual(new Date(now.getTime() + 5_000));
+  const due = new Date(now.getTime() + 6_000);
+  const third = planApplication(state(application({}, waiting.status as ApplicationStatus), [configMap("a")], []), due);
+  expect(operationOf(third)?.syncResult?.resources).toEqual([]);
+  expect(operationOf(third)?.finishedAt).toBeUndefined();
+});
+
+it("ends a terminated operation", () => {
+  const terminating: OperationState = { operation: { sync: {} }, phase: "Terminating", startedAt: at(-1) };
+  const plan = planApplication(state(application({}, { operationState: terminating }), [configMap("a")], []), now);
+  expect(operationOf(plan)).toMatchObject({ phase: "Failed", message: "Operation terminated" });
+});
+
+it("writes the same status for the same state", () => {
+  const first = planApplication(state(application(), [configMap("a")], [configMap("a")]), now);
+  const later = new Date(now.getTime() + 60_000);
+  const again = planApplication(
+    state(application({}, first.status as ApplicationStatus), [configMap("a")], [configMap("a")]),
+    later,
+  );
+  expect(again.status).toEqual(first.status);
+});
+
+it("believes a tracking id only where it names the object that carries it", () => {
+  const copy = configMap("a");
+  expect(trackedBy(copy)).toBe("web");
+  expect(trackedBy({ ...copy, metadata: { ...copy.metadata, name: "b" } })).toBeUndefined();
+});
+
+it.each([
+  {
+    name: "a repository",
+    spec: { sourceRepos: ["https://git.example/other"] },
+    want: /repo https:\/\/git\.example\/config is not permitted in project 'default'/,
+  },
+  { name: "a denied repository", spec: { sourceRepos: ["*", "!https://git.example/*"] }, want: /not permitted/ },
+  {
+    name: "a destination",
+    spec: { destinations: [{ server: "*", namespace: "team-*" }] },
+    want: /do not match any of the allowed destinations/,
+  },
+  { name: "windows", spec: { syncWindows: [{}] }, want: /spec\.syncWindows is not implemented yet/ },
+])("checks the project: $name", ({ spec, want }) => {
+  expect(specProblem({ app: application(), project: { ...project, spec: { ...project.spec, ...spec } } })).toMatch(
+    want,
+  );
+});

@@ -1,0 +1,134 @@
+import type { Kinds, ServedKind } from "../api/kinds.js";
+
+interface Versions {
+  readonly group: string;
+  readonly versions: readonly { readonly version: string; readonly kinds: readonly ServedKind[] }[];
+}
+
+/** `v2` before `v1` before `v1beta2`: Kubernetes' order of versions, most preferred first. */
+export function compareVersions(a: string, b: string): number {
+  const parse = (text: string) => {
+    const found = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(text);
+    if (!found) return undefined;
+    const stage = found[2] === "alpha" ? 0 : found[2] === "beta" ? 1 : 2;
+    return [stage, Number(found[1]), Number(found[3] ?? 0)] as const;
+  };
+  const left = parse(a);
+  const right = parse(b);
+  if (!left || !right) return left ? -1 : right ? 1 : a < b ? -1 : 1;
+  for (const i of [0, 1, 2] as const) if (left[i] !== right[i]) return right[i] - left[i];
+  return 0;
+}
+
+function groups(kinds: Kinds): Versions[] {
+  const found = new Map<string, Map<string, ServedKind[]>>();
+  for (const kind of kinds.all()) {
+    const versions = found.get(kind.group) ?? new Map<string, ServedKind[]>();
+    found.set(kind.group, versions);
+    versions.set(kind.version, [...(versions.get(kind.version) ?? []), kind]);
+  }
+  return [...found].map(([group, versions]) => ({
+    group,
+    versions: [...versions]
+      .map(([version, all]) => ({ version, kinds: all.sort((a, b) => (a.resource < b.resource ? -1 : 1)) }))
+      .sort((a, b) => compareVersions(a.version, b.version)),
+  }));
+}
+
+const groupVersion = (group: string, version: string) => (group ? `${group}/${version}` : version);
+
+const apiGroup = ({ group, versions }: Versions) => {
+  const entries = versions.map(({ version }) => ({ groupVersion: groupVersion(group, version), version }));
+  return { name: group, versions: entries, preferredVersion: entries[0] };
+};
+
+/** /api, /apis, /apis/<group>, /api/v1 and /apis/<group>/<version>; undefined when there is no such path. */
+export function discovery(kinds: Kinds, path: readonly string[], serverAddress: string): object | undefined {
+  const [root, first, second, ...rest] = path;
+  if (rest.length > 0) return undefined;
+  const all = groups(kinds);
+  if (root === "api") {
+    if (first === undefined) {
+      return {
+        kind: "APIVersions",
+        versions: ["v1"],
+        serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress }],
+      };
+    }
+    return second === undefined ? resourceList(all, "", first) : undefined;
+  }
+  if (root !== "apis") return undefined;
+  if (first === undefined) {
+    return { kind: "APIGroupList", apiVersion: "v1", groups: all.filter(({ group }) => group).map(apiGroup) };
+  }
+  const found = all.find(({ group }) => group === first);
+  if (!found || !first) return undefined;
+  return second === undefined
+    ? { kind: "APIGroup", apiVersion: "v1", ...apiGroup(found) }
+    : resourceList(all, first, second);
+}
+
+function resourceList(all: readonly Versions[], group: string, version: string): object | undefined {
+  const found = all.find((one) => one.group === group)?.versions.find((one) => one.version === version);
+  if (!found) return undefined;
+  const resources = found.kinds.flatMap((kind) => [
+    {
+      name: kind.resource,
+      singularName: kind.singular,
+      namespaced: kind.namespaced,
+      kind: kind.kind,
+      verbs: kind.verbs,
+      ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
+      ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
+    },
+    ...kind.subresources.map((sub) => ({
+      name: `${kind.resource}/${sub.name}`,
+      singularName: "",
+      namespaced: kind.namespaced,
+      ...(sub.group ? { group: sub.group } : {}),
+      ...(sub.version ? { version: sub.version } : {}),
+      kind: sub.kind,
+      verbs: sub.verbs,
+    })),
+  ]);
+  return {
+    kind: "APIResourceList",
+    ...(group ? { apiVersion: "v1" } : {}),
+    groupVersion: groupVersion(group, version),
+    resources,
+  };
+}
+
+/** The whole of /api or /apis in one document (apidiscovery.k8s.io/v2). */
+export function aggregatedDiscovery(kinds: Kinds, root: "api" | "apis"): object {
+  const items = groups(kinds)
+    .filter(({ group }) => (group === "") === (root === "api"))
+    .map(({ group, versions }) => ({
+      metadata: group ? { name: group } : {},
+      versions: versions.map((one) => ({
+        version: one.version,
+        resources: one.kinds.map(aggregatedResource),
+        freshness: "Current",
+      })),
+    }));
+  return { kind: "APIGroupDiscoveryList", apiVersion: "apidiscovery.k8s.io/v2", metadata: {}, items };
+}
+
+const aggregatedResource = (kind: ServedKind) => ({
+  resource: kind.resource,
+  responseKind: { group: "", version: "", kind: kind.kind },
+  scope: kind.namespaced ? "Namespaced" : "Cluster",
+  singularResource: kind.singular,
+  verbs: kind.verbs,
+  ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
+  ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
+  ...(kind.subresources.length > 0
+    ? {
+        subresources: kind.subresources.map((sub) => ({
+          subresource: sub.name,
+          responseKind: { group: sub.group ?? "", version: sub.version ?? "", kind: sub.kind },
+          verbs: sub.verbs,
+        })),
+      }
+    : {}),
+});

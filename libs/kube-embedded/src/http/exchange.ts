@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { codeOf, httpStatus, messageOf } from "@tiphys/errors";
+import { KubeApiError, statusError } from "@tiphys/kube";
+import { toYaml } from "@tiphys/yaml";
+import type { Representation } from "./negotiation.js";
+
+/** One request and the ways to answer it. */
+export class Exchange {
+  readonly url: URL;
+  readonly path: readonly string[];
+  private readonly warnings: string[] = [];
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+  ) {
+    this.url = new URL(request.url ?? "/", "https://kubernetes");
+    this.path = this.url.pathname.split("/").filter(Boolean).map(decoded);
+  }
+
+  get query(): URLSearchParams {
+    return this.url.searchParams;
+  }
+
+  readonly warn = (message: string): void => {
+    if (!this.warnings.includes(message)) this.warnings.push(message);
+  };
+
+  head(code: number, contentType: string): void {
+    for (const warning of this.warnings) {
+      this.response.appendHeader("warning", `299 - "${printable(warning).replace(/["\\]/g, "\\$&")}"`);
+    }
+    this.response.writeHead(code, { "content-type": contentType, "cache-control": "no-cache, private" });
+  }
+
+  send(code: number, text: string | Buffer, representation: Representation, contentType?: string): void {
+    if (representation.format === "yaml") {
+      this.head(code, "application/yaml");
+      this.response.end(toYaml(JSON.parse(text.toString())));
+      return;
+    }
+    this.head(code, contentType ?? "application/json");
+    this.response.end(text);
+  }
+
+  /** A refusal as a Status; whatever else went wrong is an internal error without its details. */
+  fail(error: unknown): void {
+    const status = statusOf(error);
+    if (this.response.headersSent) {
+      this.response.destroy();
+      return;
+    }
+    // The rest of an unread body must not be taken for the next request.
+    if (!this.request.complete) this.response.setHeader("connection", "close");
+    this.head(status.code, "application/json");
+    this.response.end(`${JSON.stringify(status)}\n`);
+  }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** Header values are Latin-1 without control characters. */
+const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, "?");
+
+export function statusOf(error: unknown): KubeApiError["status"] {
+  if (error instanceof KubeApiError) return error.status;
+  const code = codeOf(error);
+  if (code === "Unavailable") return statusError(503, "ServiceUnavailable", messageOf(error)).status;
+  if (code === "Unknown") return statusError(500, "InternalError", "Internal error occurred").status;
+  return statusError(httpStatus(code), "InternalError", messageOf(error)).status;
+}

@@ -1,0 +1,122 @@
+import type { KubeObject } from "@tiphys/resources";
+import type { ServedKind } from "../api/kinds.js";
+import { bytesOf } from "../store/store.js";
+import type { Representation } from "./negotiation.js";
+
+export interface Shaping {
+  readonly kind: ServedKind;
+  readonly representation: Representation;
+  /** What a Table's rows carry of their objects. */
+  readonly includeObject: string;
+  readonly now: Date;
+}
+
+export interface ListMeta {
+  readonly resourceVersion: string;
+  readonly continue?: string;
+  readonly remaining?: number;
+}
+
+const listMeta = ({ resourceVersion, continue: token, remaining }: ListMeta) => ({
+  resourceVersion,
+  ...(token ? { continue: token } : {}),
+  ...(remaining ? { remainingItemCount: remaining } : {}),
+});
+
+const partial = (object: KubeObject) => ({
+  kind: "PartialObjectMetadata",
+  apiVersion: "meta.k8s.io/v1",
+  metadata: object.metadata,
+});
+
+const apiVersionOf = ({ group, version }: ServedKind) => (group ? `${group}/${version}` : version);
+
+/** One object in the form that was asked for, as JSON text. */
+export function objectText(object: KubeObject, shaping: Shaping): string | Buffer {
+  const { as } = shaping.representation;
+  if (as === "Table") {
+    return JSON.stringify(table([object], { resourceVersion: object.metadata.resourceVersion ?? "" }, shaping, true));
+  }
+  if (as === "PartialObjectMetadata") return JSON.stringify(partial(object));
+  return bytesOf(object);
+}
+
+/** A list in the form that was asked for, in parts, so that the longest one never stands in memory as one text. */
+export function* listText(items: readonly KubeObject[], meta: ListMeta, shaping: Shaping): Generator<string | Buffer> {
+  const { kind, representation } = shaping;
+  if (representation.as === "Table") {
+    yield JSON.stringify(table(items, meta, shaping, true));
+    return;
+  }
+  if (representation.as === "PartialObjectMetadataList" || representation.as === "PartialObjectMetadata") {
+    yield JSON.stringify({
+      kind: "PartialObjectMetadataList",
+      apiVersion: "meta.k8s.io/v1",
+      metadata: listMeta(meta),
+      items: items.map(partial),
+    });
+    return;
+  }
+  const head = JSON.stringify({ kind: kind.listKind, apiVersion: apiVersionOf(kind), metadata: listMeta(meta) });
+  yield `${head.slice(0, -1)},"items":[`;
+  let first = true;
+  for (const item of items) {
+    if (!first) yield ",";
+    first = false;
+    yield bytesOf(item);
+  }
+  yield "]}";
+}
+
+export function table(items: readonly KubeObject[], meta: ListMeta, shaping: Shaping, withColumns: boolean): object {
+  const { kind, includeObject, now } = shaping;
+  return {
+    kind: "Table",
+    apiVersion: "meta.k8s.io/v1",
+    metadata: listMeta(meta),
+    columnDefinitions: withColumns ? kind.columns : null,
+    rows: items.map((object) => ({
+      cells: kind.row(object, now),
+      object: includeObject === "None" ? null : includeObject === "Object" ? object : partial(object),
+    })),
+  };
+}
+
+/** A watch event as one line. */
+export function eventLine(type: string, object: KubeObject, shaping: Shaping, first: boolean): Buffer {
+  const { as } = shaping.representation;
+  const head = `{"type":"${type}","object":`;
+  if (as === "Table") {
+    const shown = table([object], { resourceVersion: object.metadata.resourceVersion ?? "" }, shaping, first);
+    return Buffer.from(`${head}${JSON.stringify(shown)}}\n`);
+  }
+  if (as) return Buffer.from(`${head}${JSON.stringify(partial(object))}}\n`);
+  return Buffer.concat([Buffer.from(head), bytesOf(object), Buffer.from("}\n")]);
+}
+
+export function bookmarkLine(shaping: Shaping, resourceVersion: string, initialEnd: boolean): string {
+  const { kind, representation } = shaping;
+  const metadata = {
+    resourceVersion,
+    creationTimestamp: null,
+    ...(initialEnd ? { annotations: { "k8s.io/initial-events-end": "true" } } : {}),
+  };
+  const object =
+    representation.as === "Table"
+      ? {
+          kind: "Table",
+          apiVersion: "meta.k8s.io/v1",
+          metadata: { resourceVersion },
+          columnDefinitions: null,
+          rows: [
+            {
+              cells: kind.columns.map(() => ""),
+              object: { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata },
+            },
+          ],
+        }
+      : representation.as
+        ? { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata }
+        : { kind: kind.kind, apiVersion: apiVersionOf(kind), metadata };
+  return `${JSON.stringify({ type: "BOOKMARK", object })}\n`;
+}

@@ -1,0 +1,35 @@
+import type { Kinds, ServedKind } from "../api/kinds.js";
+import { noSuchResource } from "../api/status.js";
+
+export interface Route {
+  readonly kind: ServedKind;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly subresource?: string;
+}
+
+/** Subresources of namespaces; any other third part of /namespaces/x/… is a resource inside. */
+const ofNamespaces = new Set(["status", "finalize"]);
+
+/** /api/v1/… and /apis/<group>/<version>/… as a resource, and perhaps an object, of a served kind. */
+export function route(kinds: Kinds, path: readonly string[]): Route {
+  const [root, ...rest] = path;
+  const group = root === "api" ? "" : (rest.shift() ?? "");
+  const version = rest.shift() ?? "";
+  let namespace: string | undefined;
+  if (rest[0] === "namespaces" && rest.length > 2 && !(group === "" && rest.length === 3 && ofNamespaces.has(rest[2] ?? ""))) {
+    namespace = rest[1] ?? "";
+    rest.splice(0, 2);
+  }
+  const [resource = "", name, subresource, ...more] = rest;
+  const kind = kinds.find(group, version, resource);
+  if (!kind || more.length > 0) throw noSuchResource();
+  if (namespace !== undefined && !kind.namespaced) throw noSuchResource();
+  if (namespace === undefined && kind.namespaced && name !== undefined) throw noSuchResource();
+  return {
+    kind,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(name === undefined ? {} : { name }),
+    ...(subresource === undefined ? {} : { subresource }),
+  };
+}

@@ -1,0 +1,78 @@
+import type { ApiRequest, HandlerParts } from "../api/handle.js";
+import { handle } from "../api/handle.js";
+import { KubeApiError } from "@tiphys/kube";
+import { type Exchange, statusOf } from "./exchange.js";
+import { bookmarkLine, eventLine, type Shaping } from "./representations.js";
+
+const BOOKMARK_MS = 60_000;
+/** A watch without timeoutSeconds ends after half an hour and up to as much again, so that they do not all end at once. */
+const SHORTEST_S = 1800;
+
+/** Sends a watch as lines of JSON until the client, the time or the server ends it. */
+export async function streamWatch(
+  parts: HandlerParts,
+  exchange: Exchange,
+  request: ApiRequest & { verb: "watch" },
+  shaping: Shaping,
+  options: { readonly bookmarks: boolean; readonly timeoutSeconds?: number },
+): Promise<void> {
+  const { response } = exchange;
+  const { clock, random, store } = parts;
+  let answer: Awaited<ReturnType<typeof handle>>;
+  try {
+    answer = await handle(parts, request);
+  } catch (error) {
+    // An expired revision is told inside the stream, which is where clients look for it.
+    if (!(error instanceof KubeApiError) || error.status.code !== 410) throw error;
+    exchange.head(200, "application/json");
+    response.end(`${JSON.stringify({ type: "ERROR", object: error.status })}\n`);
+    return;
+  }
+  if (answer.type !== "watch") return;
+  const { watch } = answer;
+  exchange.head(200, "application/json");
+  response.flushHeaders();
+  const seconds = options.timeoutSeconds ?? SHORTEST_S * (1 + (random(1)[0] ?? 0) / 256);
+  const later = (milliseconds: number) => new Date(clock.now().getTime() + milliseconds);
+  const cancelEnd = clock.at(later(seconds * 1000), () => watch.close());
+  let cancelBookmark: () => void = () => undefined;
+  let first = true;
+  let corked = false;
+
+  const finish = () => {
+    cancelEnd();
+    cancelBookmark();
+    watch.onFrame = undefined;
+    watch.close();
+  };
+  const pump = () => {
+    if (corked) return;
+    for (const frame of watch.take()) {
+      if (frame.type === "BOOKMARK") response.write(bookmarkLine(shaping, frame.resourceVersion, frame.initialEnd === true));
+      else response.write(eventLine(frame.type, frame.object, shaping, first));
+      first = false;
+    }
+    if (watch.done) {
+      if (watch.error) response.write(`${JSON.stringify({ type: "ERROR", object: statusOf(watch.error) })}\n`);
+      finish();
+      response.end();
+    } else if (response.writableNeedDrain) {
+      // A slow reader waits in the watch's own bounded queue.
+      corked = true;
+      response.once("drain", () => {
+        corked = false;
+        pump();
+      });
+    }
+  };
+  const bookmark = () => {
+    cancelBookmark = clock.at(later(BOOKMARK_MS), () => {
+      watch.push({ type: "BOOKMARK", resourceVersion: String(store.revision) });
+      bookmark();
+    });
+  };
+  if (options.bookmarks) bookmark();
+  response.once("close", finish);
+  watch.onFrame = pump;
+  pump();
+}

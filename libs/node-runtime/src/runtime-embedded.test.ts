@@ -1,0 +1,77 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { systemClock } from "@tiphys/clock";
+import { clusterAdmin } from "@tiphys/identity";
+import { createMemoryJournal } from "@tiphys/journal";
+import { createInformers } from "@tiphys/kube";
+import { createKubeControllers } from "@tiphys/kube-controllers";
+import { createEmbeddedKube, type EmbeddedKube } from "@tiphys/kube-embedded";
+import { keyOf } from "@tiphys/resources";
+import { noMetrics, silentLogger } from "@tiphys/telemetry";
+import { describeWith, programPath } from "@tiphys/testing";
+import { startTestNode, type TestCluster } from "./testdata/node-scenarios.js";
+import { describeNode } from "./testdata/runtime-scenarios.js";
+
+async function embeddedCluster(): Promise<TestCluster & { kube: EmbeddedKube }> {
+  const clock = systemClock();
+  const kube = await createEmbeddedKube({ clock, random: randomBytes, log: silentLogger });
+  const client = kube.client(clusterAdmin);
+  const informers = createInformers({ client, clock, log: silentLogger });
+  const controllers = createKubeControllers({
+    informers,
+    clock,
+    log: silentLogger,
+    metrics: noMetrics,
+    journal: createMemoryJournal(),
+    random: randomBytes,
+  });
+  await controllers.start();
+  let remove = () => {};
+  return {
+    client,
+    kube,
+    serve(node, nodeName) {
+      remove();
+      remove = kube.registerLogSource(nodeName, (pod, options, signal) => node.logs(keyOf(pod), options, signal));
+    },
+    async close() {
+      await controllers.stop();
+      await informers.stop();
+      await kube.stop();
+    },
+  };
+}
+
+describeWith(["git"], "node runtime on the embedded API", () => describeNode(embeddedCluster));
+
+describeWith(["kubectl"], "kubectl logs", () => {
+  it("shows a container's log through the embedded API", async () => {
+    const cluster = await embeddedCluster();
+    const node = await startTestNode(cluster);
+    const dir = mkdtempSync(join(tmpdir(), "tiphys-kubectl-"));
+    try {
+      const config = join(dir, "kubeconfig");
+      const { kubeconfig } = await cluster.kube.listen({ host: "127.0.0.1", port: 0 });
+      writeFileSync(config, kubeconfig, { mode: 0o600 });
+      await node.createPod("talks", {
+        restartPolicy: "Never",
+        containers: [{ name: "main", image: "busybox", command: ["sh", "-c", "echo one; echo two"] }],
+      });
+      await node.waitFor("talks", (pod) => pod["status"]?.phase === "Succeeded");
+      const kubectl = async (...args: string[]) =>
+        (await promisify(execFile)(programPath("kubectl")!, ["--kubeconfig", config, "-n", node.namespace, ...args]))
+          .stdout;
+      expect(await kubectl("logs", "talks")).toBe("one\ntwo\n");
+      expect(await kubectl("logs", "talks", "--tail=1")).toBe("two\n");
+      expect(await kubectl("get", "pod", "talks")).toMatch(/talks\s+0\/1\s+Completed/);
+    } finally {
+      await node.close();
+      await cluster.close();
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
