@@ -3,11 +3,19 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "@tiphys/clock";
 import { clusterAdmin } from "@tiphys/identity";
-import { createHttpKubeClient, type KubeClient, loadKubeconfig } from "@tiphys/kube";
+import { createMemoryJournal } from "@tiphys/journal";
+import { createHttpKubeClient, createInformers, type KubeClient, loadKubeconfig } from "@tiphys/kube";
+import { createKubeControllers } from "@tiphys/kube-controllers";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import { type Application, applicationCrd, appProjectCrd, types } from "@tiphys/resources";
-import { silentLogger } from "@tiphys/telemetry";
-import { describeWith, eventually, realClusterKubeconfig, workspaceRoot } from "@tiphys/testing";
+import { noMetrics, silentLogger } from "@tiphys/telemetry";
+import {
+  createSimulatedKubelet,
+  describeWith,
+  eventually,
+  realClusterKubeconfig,
+  workspaceRoot,
+} from "@tiphys/testing";
 import { type DeliveryLine, openDeliveryLine } from "./testdata/delivery-line.js";
 
 const configMap = (name: string, data: Record<string, string> = { a: "1" }, annotations: Record<string, string> = {}) =>
@@ -306,6 +314,74 @@ describeWith(["git"], "delivery that is killed", () => {
     await line.close();
     await cluster.close();
   }, 60_000);
+});
+
+describeWith(["git"], "delivery of workloads", () => {
+  it("runs a PreSync Job, waits for a Deployment before the next wave, and follows its health", async () => {
+    const cluster = await embedded();
+    const informers = createInformers({ client: cluster.client, clock: systemClock(), log: silentLogger });
+    const parts = { informers, clock: systemClock(), log: silentLogger };
+    const controllers = createKubeControllers({
+      ...parts,
+      metrics: noMetrics,
+      journal: createMemoryJournal(),
+      random: randomBytes,
+    });
+    const kubelet = createSimulatedKubelet({
+      ...parts,
+      nodes: ["node-1"],
+      fate: (pod) =>
+        pod.metadata.ownerReferences?.[0]?.kind === "Job" ? { exitCode: 0, endAfter: 50 } : { readyAfter: 300 },
+    });
+    await controllers.start();
+    await kubelet.start();
+    const line = await openDeliveryLine(cluster.client);
+    const pod = (restartPolicy: string) => ({ restartPolicy, containers: [{ name: "main", image: "busybox" }] });
+    const sha = line.commit({
+      "app/job.yaml": JSON.stringify({
+        apiVersion: "batch/v1",
+        kind: "Job",
+        metadata: {
+          name: "migrate",
+          annotations: {
+            "argocd.argoproj.io/hook": "PreSync",
+            "argocd.argoproj.io/hook-delete-policy": "HookSucceeded",
+          },
+        },
+        spec: { template: { spec: pod("Never") } },
+      }),
+      "app/web.yaml": JSON.stringify({
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        metadata: { name: "web" },
+        spec: {
+          replicas: 2,
+          selector: { matchLabels: { app: "web" } },
+          template: { metadata: { labels: { app: "web" } }, spec: pod("Always") },
+        },
+      }),
+      "app/late.yaml": configMap("late", {}, { "argocd.argoproj.io/sync-wave": "1" }),
+    });
+    const seen = new Set<string>();
+    await line.create(line.shop, automated);
+    const app = await line.reaches(line.shop, (each) => {
+      seen.add(each.status?.operationState?.message ?? "");
+      return synced(sha)(each) && each.status?.health?.status === "Healthy";
+    });
+    expect([...seen]).toEqual(expect.arrayContaining(["waiting for healthy state of apps/Deployment/web"]));
+    expect(app.status?.operationState?.syncResult?.resources).toMatchObject([
+      { name: "migrate", hookType: "PreSync", hookPhase: "Succeeded" },
+      { name: "web", status: "Synced" },
+      { name: "late", status: "Synced" },
+    ]);
+    expect(app.status?.summary?.images).toEqual(["busybox"]);
+    await eventually(async () => (await line.object("batch/v1", "Job", "migrate")) === undefined);
+    await line.close();
+    await kubelet.stop();
+    await controllers.stop();
+    await informers.stop();
+    await cluster.close();
+  });
 });
 
 describeWith(["git"], "delivery on the embedded control plane", () => {

@@ -7,10 +7,12 @@ import {
   DEFAULT_RETRY,
   parseSyncOptions,
   planSync,
+  planTermination,
   refusedOption,
   resourceId,
   retryDelay,
   type SyncDecision,
+  type SyncInput,
   type SyncItem,
   type SyncOptions,
 } from "@tiphys/sync";
@@ -143,7 +145,7 @@ export function continueOperation(state: ApplicationState, current: OperationSta
     };
     return {
       operationState: ended,
-      steps: [],
+      steps: planTermination(syncInput(state, current)),
       reasons: [{ code: "OperationTerminated", message: "the operation was terminated" }],
     };
   }
@@ -153,7 +155,6 @@ export function continueOperation(state: ApplicationState, current: OperationSta
     const message = state.specProblem ?? (target ? target.message : "the source is not known");
     return finish(current, { phase: "Failed", message }, now);
   }
-  const results = current.syncResult?.resources ?? [];
   const refused = state.operation?.preflight ?? [];
   if (refused.length > 0) {
     const failed: OperationState = withResults(current, refused);
@@ -173,18 +174,23 @@ export function continueOperation(state: ApplicationState, current: OperationSta
       now,
     );
   }
-  const decision = planSync({
+  const decision = planSync(syncInput(state, current));
+  return fromDecision(current, decision, now);
+}
+
+function syncInput(state: ApplicationState, current: OperationState): SyncInput {
+  const { operation } = current;
+  const { items, comparison } = operationItems(state, operation);
+  return {
     items,
     hooks: comparison.hooks,
-    options,
+    options: optionsOf(state.app, operation),
     prune: operation.sync?.prune ?? false,
-    dryRun: false,
     runHooks: !operation.sync?.resources?.length && !operation.sync?.syncStrategy?.apply,
-    results,
+    results: current.syncResult?.resources ?? [],
     attempt: attemptOf(current),
     health: healthOf,
-  });
-  return fromDecision(current, decision, now);
+  };
 }
 
 function fromDecision(current: OperationState, decision: SyncDecision, now: Date): OperationDecision {

@@ -77,11 +77,12 @@ const checks: ReadonlyArray<(input: SpecInput) => string | undefined> = [
       ? `application destination server '${app.spec.destination.server ?? app.spec.destination.name}' and namespace '${app.spec.destination.namespace ?? ""}' do not match any of the allowed destinations in project '${projectName(app)}'`
       : undefined,
   ({ project }) => {
+    if (!project) return undefined;
     const fields = ["syncWindows", "signatureKeys", "destinationServiceAccounts"] as const;
     const used =
-      fields.find((field) => (project?.spec[field]?.length ?? 0) > 0) ??
-      (project?.spec.sourceIntegrity ? "sourceIntegrity" : undefined);
-    return used ? `project '${project?.metadata.name}': spec.${used} is not implemented yet` : undefined;
+      fields.find((field) => (project.spec[field]?.length ?? 0) > 0) ??
+      (["sourceIntegrity", "permitOnlyProjectScopedClusters"] as const).find((field) => project.spec[field]);
+    return used ? `project '${project.metadata.name}': spec.${used} is not implemented yet` : undefined;
   },
 ];
 

@@ -9,7 +9,7 @@ import type { Clock } from "@tiphys/clock";
 import { createDialer } from "@tiphys/dialer";
 import { clusterAdmin, type RandomBytes } from "@tiphys/identity";
 import { createFileJournal } from "@tiphys/journal";
-import { createInformers, type Informers } from "@tiphys/kube";
+import { createInformers, type Informers, isAlreadyExists, type KubeClient } from "@tiphys/kube";
 import { createKubeControllers } from "@tiphys/kube-controllers";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import { type BackendStats, createClusterProxy, createClusterResolver, createNodeRuntime } from "@tiphys/node-runtime";
@@ -49,6 +49,7 @@ export interface Embedded {
 /** Names under which pods and analyses find the measured traffic. */
 const TRAFFIC_HOST = /^traffic\.tiphys(\.svc(\.cluster\.local)?)?$/;
 const RENDER_CHILDREN = 1;
+const CONTROL_NAMESPACE = "argocd";
 
 /** Starts the whole suite on the embedded cluster; what it has started is stopped again when a later part fails. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
@@ -84,6 +85,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const listener = await kube.listen({ host: "127.0.0.1", port: ports.kube });
     stops.push(() => listener.close());
     await writeFile(join(data, "kubeconfig"), listener.kubeconfig, { mode: 0o600 });
+
+    await ensureNamespace(client, CONTROL_NAMESPACE);
 
     const informers = createInformers({ client, clock, log });
     stops.push(() => informers.stop());
@@ -187,7 +190,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       },
       gitFolder: join(data, "git"),
       searchPath: options.searchPath,
-      namespace: "argocd",
+      namespace: CONTROL_NAMESPACE,
       host: "127.0.0.1",
       port: options.port,
       consoleFolder: join(bundles, "console/dist"),
@@ -198,5 +201,14 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Creates a namespace unless it is there. */
+async function ensureNamespace(client: KubeClient, name: string): Promise<void> {
+  try {
+    await client.create(types.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
   }
 }

@@ -38,7 +38,14 @@ export function memoryClient(parts: HandlerParts, principal: Principal): KubeCli
 
   return {
     async get(type, { namespace, name }, options) {
-      const request = { principal, verb: "get", kind: kindOf(type), ...within(namespace), name, ...sub(options) } as const;
+      const request = {
+        principal,
+        verb: "get",
+        kind: kindOf(type),
+        ...within(namespace),
+        name,
+        ...sub(options),
+      } as const;
       return objectOf(await call(request, options?.signal));
     },
     async list(type, options = {}) {
@@ -72,18 +79,45 @@ export function memoryClient(parts: HandlerParts, principal: Principal): KubeCli
       const kind = kindOf(type);
       const body = plain(object);
       const { name, namespace } = body.metadata ?? {};
-      const request = { principal, verb: "create", kind, ...within(namespace), ...(name ? { name } : {}), ...sub(options), body, context: context(options) } as const;
+      const request = {
+        principal,
+        verb: "create",
+        kind,
+        ...within(namespace),
+        ...(name ? { name } : {}),
+        ...sub(options),
+        body,
+        context: context(options),
+      } as const;
       return objectOf(await call(request, options?.signal));
     },
     async replace(type, object, options) {
       const kind = kindOf(type);
       const body = plain(object);
       const { name, namespace } = body.metadata;
-      const request = { principal, verb: "update", kind, ...within(namespace), name, ...sub(options), body, context: context(options) } as const;
+      const request = {
+        principal,
+        verb: "update",
+        kind,
+        ...within(namespace),
+        name,
+        ...sub(options),
+        body,
+        context: context(options),
+      } as const;
       return objectOf(await call(request, options?.signal));
     },
     async patch(type, { namespace, name }, patch, options) {
-      const request = { principal, verb: "patch", kind: kindOf(type), ...within(namespace), name, ...sub(options), patch: PATCH_CONTENT(patch), context: context(options) } as const;
+      const request = {
+        principal,
+        verb: "patch",
+        kind: kindOf(type),
+        ...within(namespace),
+        name,
+        ...sub(options),
+        patch: PATCH_CONTENT(patch),
+        context: context(options),
+      } as const;
       return objectOf(await call(request, options?.signal));
     },
     async delete(type, { namespace, name }, options = {}) {

@@ -30,7 +30,12 @@ const refusal = (work: Promise<unknown>) =>
 
 it("has the namespaces and the Service of every cluster from the start", async () => {
   const { items } = await client.list(types.namespaces);
-  expect(items.map(({ metadata }) => metadata.name)).toEqual(["default", "kube-node-lease", "kube-public", "kube-system"]);
+  expect(items.map(({ metadata }) => metadata.name)).toEqual([
+    "default",
+    "kube-node-lease",
+    "kube-public",
+    "kube-system",
+  ]);
   expect(items[0]).toMatchObject({ status: { phase: "Active" }, spec: { finalizers: ["kubernetes"] } });
   expect((await client.get(types.services, key("kubernetes")))["spec"].clusterIP).toBe("10.96.0.1");
 });
@@ -51,12 +56,22 @@ it.each([
   {
     name: "an object that is there",
     ask: () => client.create(types.configMaps, configMap("copy")),
-    want: { code: 409, reason: "AlreadyExists", message: 'configmaps "copy" already exists', details: { name: "copy", kind: "configmaps" } },
+    want: {
+      code: 409,
+      reason: "AlreadyExists",
+      message: 'configmaps "copy" already exists',
+      details: { name: "copy", kind: "configmaps" },
+    },
   },
   {
     name: "a missing object",
     ask: () => client.get(types.deployments, key("none")),
-    want: { code: 404, reason: "NotFound", message: 'deployments.apps "none" not found', details: { name: "none", group: "apps", kind: "deployments" } },
+    want: {
+      code: 404,
+      reason: "NotFound",
+      message: 'deployments.apps "none" not found',
+      details: { name: "none", group: "apps", kind: "deployments" },
+    },
   },
   {
     name: "a missing namespace",
@@ -85,11 +100,20 @@ it.each([
   {
     name: "a pod without containers",
     ask: () =>
-      client.create(types.pods, { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "default" }, spec: { containers: [] } }),
+      client.create(types.pods, {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name: "p", namespace: "default" },
+        spec: { containers: [] },
+      }),
     want: {
       code: 422,
       message: 'Pod "p" is invalid: spec.containers: Required value',
-      details: { name: "p", kind: "Pod", causes: [{ reason: "FieldValueRequired", message: "Required value", field: "spec.containers" }] },
+      details: {
+        name: "p",
+        kind: "Pod",
+        causes: [{ reason: "FieldValueRequired", message: "Required value", field: "spec.containers" }],
+      },
     },
   },
   {
@@ -99,7 +123,12 @@ it.each([
   },
   {
     name: "a command in a pod",
-    ask: () => client.create(types.pods, { apiVersion: "v1", kind: "PodExecOptions", metadata: key("p") }, { subresource: "exec" }),
+    ask: () =>
+      client.create(
+        types.pods,
+        { apiVersion: "v1", kind: "PodExecOptions", metadata: key("p") },
+        { subresource: "exec" },
+      ),
     want: { code: 501, message: "pods/exec is not implemented yet: see docs/compatibility.md" },
   },
 ])("refuses $name in the words of the API server", async ({ ask, want }) => {
@@ -108,7 +137,10 @@ it.each([
 
 it("patches in all four ways, and a patch that changes nothing keeps the revision", async () => {
   await client.create(types.configMaps, configMap("patched", { a: "1" }));
-  await client.patch(types.configMaps, key("patched"), { type: "json", body: [{ op: "add", path: "/data/b", value: "2" }] });
+  await client.patch(types.configMaps, key("patched"), {
+    type: "json",
+    body: [{ op: "add", path: "/data/b", value: "2" }],
+  });
   await client.patch(types.configMaps, key("patched"), { type: "merge", body: { data: { a: null } } });
   await client.patch(types.configMaps, key("patched"), { type: "strategic", body: { data: { c: "3" } } });
   const applied = await client.patch(
@@ -148,7 +180,11 @@ it("counts generations of the spec only, and keeps spec and status apart", async
     status: { replicas: 7 },
   };
   const created = await client.create(types.deployments, deployment);
-  expect(created).toMatchObject({ metadata: { generation: 1 }, spec: { replicas: 1, progressDeadlineSeconds: 600 }, status: {} });
+  expect(created).toMatchObject({
+    metadata: { generation: 1 },
+    spec: { replicas: 1, progressDeadlineSeconds: 600 },
+    status: {},
+  });
   expect(created["status"].replicas).toBeUndefined();
   const patched = await client.patch(
     types.deployments,
@@ -157,9 +193,17 @@ it("counts generations of the spec only, and keeps spec and status apart", async
     { subresource: "status" },
   );
   expect(patched).toMatchObject({ metadata: { generation: 1 }, spec: { replicas: 1 }, status: { replicas: 1 } });
-  const scaled = await client.patch(types.deployments, key("web"), { type: "merge", body: { spec: { replicas: 3 } } }, { subresource: "scale" });
+  const scaled = await client.patch(
+    types.deployments,
+    key("web"),
+    { type: "merge", body: { spec: { replicas: 3 } } },
+    { subresource: "scale" },
+  );
   expect(scaled).toMatchObject({ kind: "Scale", spec: { replicas: 3 }, status: { replicas: 1, selector: "app=web" } });
-  expect(await client.get(types.deployments, key("web"))).toMatchObject({ metadata: { generation: 2 }, spec: { replicas: 3 } });
+  expect(await client.get(types.deployments, key("web"))).toMatchObject({
+    metadata: { generation: 2 },
+    spec: { replicas: 3 },
+  });
 });
 
 it("selects by labels and fields, in pages", async () => {
@@ -167,7 +211,9 @@ it("selects by labels and fields, in pages", async () => {
     await client.create(types.configMaps, configMap(name, {}, { labels }));
   }
   const names = async (options: object) =>
-    (await client.list(types.configMaps, { namespace: "default", ...options })).items.map(({ metadata }) => metadata.name);
+    (await client.list(types.configMaps, { namespace: "default", ...options })).items.map(
+      ({ metadata }) => metadata.name,
+    );
   expect(await names({ labelSelector: "tier=a" })).toEqual(["s1", "s3"]);
   expect(await names({ labelSelector: "tier in (a,b),!x" })).toEqual(["s2", "s3"]);
   expect(await names({ labelSelector: "tier,tier notin (b),x!=1" })).toEqual(["s3"]);
@@ -222,9 +268,18 @@ it("lets orphans live without their reference", async () => {
 });
 
 it("waits for the kubelet with a bound pod, and takes an unbound one away at once", async () => {
-  const pod = (name: string) => ({ apiVersion: "v1", kind: "Pod", metadata: key(name), spec: { containers: [{ name: "c", image: "x" }] } });
+  const pod = (name: string) => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: key(name),
+    spec: { containers: [{ name: "c", image: "x" }] },
+  });
   await client.create(types.pods, pod("bound"));
-  await client.create(types.pods, { apiVersion: "v1", kind: "Binding", metadata: key("bound"), target: { kind: "Node", name: "n" } }, { subresource: "binding" });
+  await client.create(
+    types.pods,
+    { apiVersion: "v1", kind: "Binding", metadata: key("bound"), target: { kind: "Node", name: "n" } },
+    { subresource: "binding" },
+  );
   const bound = await client.get(types.pods, key("bound"));
   expect(bound).toMatchObject({ spec: { nodeName: "n" }, status: { phase: "Pending", qosClass: "BestEffort" } });
   await client.delete(types.pods, key("bound"));
@@ -234,7 +289,12 @@ it("waits for the kubelet with a bound pod, and takes an unbound one away at onc
 });
 
 it("reads logs from the source its node registered", async () => {
-  await client.create(types.pods, { apiVersion: "v1", kind: "Pod", metadata: key("talker"), spec: { nodeName: "n1", containers: [{ name: "c", image: "x" }] } });
+  await client.create(types.pods, {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: key("talker"),
+    spec: { nodeName: "n1", containers: [{ name: "c", image: "x" }] },
+  });
   const read = async () => {
     const parts: Uint8Array[] = [];
     for await (const part of client.logs(key("talker"), {}, new AbortController().signal)) parts.push(part);
@@ -249,29 +309,48 @@ it("reads logs from the source its node registered", async () => {
 });
 
 describe("custom resources", () => {
-  const widget = (name: string, spec: object): KubeObject => ({ apiVersion: "tests.tiphys.dev/v1", kind: "Widget", metadata: key(name), spec });
+  const widget = (name: string, spec: object): KubeObject => ({
+    apiVersion: "tests.tiphys.dev/v1",
+    kind: "Widget",
+    metadata: key(name),
+    spec,
+  });
 
   it("defaults, prunes and validates by the structural schema", async () => {
     const created = await client.create(widgets, widget("w1", { size: 3, extra: true }));
     expect(created).toMatchObject({ metadata: { generation: 1 }, spec: { size: 3, color: "red" } });
     expect(created["spec"].extra).toBeUndefined();
-    expect(await refusal(client.create(widgets, widget("w2", { size: 3, extra: true }), { fieldValidation: "Strict" }))).toMatchObject({
+    expect(
+      await refusal(client.create(widgets, widget("w2", { size: 3, extra: true }), { fieldValidation: "Strict" })),
+    ).toMatchObject({
       code: 400,
-      message: 'Widget in version "v1" cannot be handled as a Widget: strict decoding error: unknown field "spec.extra"',
+      message:
+        'Widget in version "v1" cannot be handled as a Widget: strict decoding error: unknown field "spec.extra"',
     });
     expect(await refusal(client.create(widgets, widget("w3", { size: 11 })))).toMatchObject({
       code: 422,
-      message: 'Widget.tests.tiphys.dev "w3" is invalid: spec.size: Invalid value: 11: spec.size in body should be less than or equal to 10',
+      message:
+        'Widget.tests.tiphys.dev "w3" is invalid: spec.size: Invalid value: 11: spec.size in body should be less than or equal to 10',
     });
   });
 
   it("is served in every version, with status and scale apart", async () => {
-    await client.create(widgets, widget("w4", { size: 1 }));
+    await client.create(widgets, widget("w4", { size: 1, replicas: 1 }));
     const other = await client.get({ ...widgets, version: "v1beta1" }, key("w4"));
     expect(other.apiVersion).toBe("tests.tiphys.dev/v1beta1");
-    const status = await client.patch(widgets, key("w4"), { type: "merge", body: { spec: { size: 9 }, status: { ready: 1 } } }, { subresource: "status" });
+    const status = await client.patch(
+      widgets,
+      key("w4"),
+      { type: "merge", body: { spec: { size: 9 }, status: { ready: 1 } } },
+      { subresource: "status" },
+    );
     expect(status).toMatchObject({ metadata: { generation: 1 }, spec: { size: 1 }, status: { ready: 1 } });
-    const scale = await client.patch(widgets, key("w4"), { type: "merge", body: { spec: { replicas: 5 } } }, { subresource: "scale" });
+    const scale = await client.patch(
+      widgets,
+      key("w4"),
+      { type: "merge", body: { spec: { replicas: 5 } } },
+      { subresource: "scale" },
+    );
     expect(scale).toMatchObject({ spec: { replicas: 5 }, status: { replicas: 1 } });
     expect((await client.get(widgets, key("w4"))).metadata.generation).toBe(2);
   });
@@ -283,7 +362,9 @@ describe("custom resources", () => {
     await client.create(type, { ...widget("x", { size: 1 }), kind: "Wadget" });
     await client.delete(types.customResourceDefinitions, { name: crd.metadata.name });
     await until(async () => (await refusal(client.list(type))) !== undefined);
-    expect(await refusal(client.get(types.customResourceDefinitions, { name: crd.metadata.name }))).toMatchObject({ code: 404 });
+    expect(await refusal(client.get(types.customResourceDefinitions, { name: crd.metadata.name }))).toMatchObject({
+      code: 404,
+    });
   });
 });
 

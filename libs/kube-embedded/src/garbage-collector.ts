@@ -117,22 +117,23 @@ export class GarbageCollector {
     const place = this.places.get(uid);
     if (!object || !place) return;
     const { deletionTimestamp, finalizers, ownerReferences } = object.metadata;
-    if (deletionTimestamp && finalizers?.includes("orphan")) return this.orphan(place, object);
-    if (deletionTimestamp && finalizers?.includes("foregroundDeletion")) return this.foreground(place, object);
-    if (deletionTimestamp || !ownerReferences?.length) return;
-    this.collect(place, object, ownerReferences);
+    if (deletionTimestamp) {
+      if (finalizers?.includes("orphan")) this.orphan(place, object);
+      else if (finalizers?.includes("foregroundDeletion")) this.foreground(place, object);
+    } else if (ownerReferences?.length) this.collect(place, object, ownerReferences);
   }
 
   private collect(place: Place, object: KubeObject, owners: readonly OwnerReference[]): void {
     const alive = owners.filter((owner) => this.places.has(owner.uid));
-    if (alive.length === 0) return this.remove(place, object, "Background");
     const waiting = alive.filter((owner) => this.waitsForDependents(owner.uid));
-    if (alive.length < owners.length) {
+    if (alive.length === 0) this.remove(place, object, "Background");
+    else if (alive.length < owners.length) {
       this.edit(place, object, (draft) => {
         draft.metadata.ownerReferences = alive;
       });
     } else if (waiting.length === alive.length) {
-      const foreground = waiting.some((owner) => owner.blockOwnerDeletion) && this.dependents.has(object.metadata.uid ?? "");
+      const foreground =
+        waiting.some((owner) => owner.blockOwnerDeletion) && this.dependents.has(object.metadata.uid ?? "");
       this.remove(place, object, foreground ? "Foreground" : "Background");
     }
   }
@@ -181,7 +182,11 @@ export class GarbageCollector {
     if (kind) rewrite(this.parts, kind, object, change);
   }
 
-  private remove({ collection, namespace, name }: Place, object: KubeObject, propagation: "Foreground" | "Background"): void {
+  private remove(
+    { collection, namespace, name }: Place,
+    object: KubeObject,
+    propagation: "Foreground" | "Background",
+  ): void {
     const kind = this.parts.kinds.ofCollection(collection);
     if (!kind) return;
     const { uid } = object.metadata;

@@ -1,4 +1,61 @@
+import { request } from "node:https";
+import type { ClusterConnection } from "@tiphys/kube";
 import type { KubeObject, ResourceType } from "@tiphys/resources";
+
+export interface RawAnswer {
+  readonly code: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the server answered
+  readonly json: any;
+}
+
+/** One HTTPS request as it is, for what no client of ours would send. */
+export function raw(
+  connection: Pick<ClusterConnection, "server" | "ca" | "clientCert" | "clientKey"> & { readonly bearer?: string },
+  method: string,
+  path: string,
+  body?: string | Buffer,
+  headers: Record<string, string> = {},
+): Promise<RawAnswer> {
+  const { server, ca, clientCert, clientKey, bearer } = connection;
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      new URL(path, server),
+      {
+        method,
+        agent: false,
+        ...(ca ? { ca } : {}),
+        ...(clientCert && clientKey ? { cert: clientCert, key: clientKey.reveal() } : {}),
+        headers: {
+          ...(body === undefined
+            ? {}
+            : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
+          ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
+          "user-agent": "raw",
+          ...headers,
+        },
+      },
+      (response) => {
+        const parts: Buffer[] = [];
+        response.on("data", (part: Buffer) => parts.push(part));
+        response.on("error", reject);
+        response.on("end", () => {
+          const text = Buffer.concat(parts).toString();
+          let json: unknown;
+          try {
+            json = JSON.parse(text);
+          } catch {
+            json = undefined;
+          }
+          resolve({ code: response.statusCode ?? 0, headers: response.headers, text, json });
+        });
+      },
+    );
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
 
 /** Asks again until the answer is truthy; fails after five seconds. */
 export async function until<T>(ask: () => Promise<T> | T): Promise<T> {
@@ -11,7 +68,13 @@ export async function until<T>(ask: () => Promise<T> | T): Promise<T> {
   }
 }
 
-export const widgets: ResourceType = { group: "tests.tiphys.dev", version: "v1", resource: "widgets", kind: "Widget", namespaced: true };
+export const widgets: ResourceType = {
+  group: "tests.tiphys.dev",
+  version: "v1",
+  resource: "widgets",
+  kind: "Widget",
+  namespaced: true,
+};
 
 const schema = {
   type: "object",

@@ -7,7 +7,14 @@ import { fileURLToPath } from "node:url";
 
 const root = process.argv[2];
 if (!root) throw new Error("name the folder that has api@v… and apimachinery@v… (a Go module cache's k8s.io)");
-const moduleDir = (name) => join(root, readdirSync(root).filter((entry) => entry.startsWith(`${name}@`)).sort().at(-1));
+const moduleDir = (name) =>
+  join(
+    root,
+    readdirSync(root)
+      .filter((entry) => entry.startsWith(`${name}@`))
+      .sort()
+      .at(-1),
+  );
 const api = moduleDir("api");
 const machinery = moduleDir("apimachinery");
 const packages = {
@@ -27,7 +34,16 @@ const packages = {
   "authorization/v1": api,
   "meta/v1": join(machinery, "pkg", "apis"),
 };
-const scalars = { string: "s", bool: "b", int32: "i", int64: "i", uint8: "i", float64: "d", "[]byte": "y", "types.UID": "s" };
+const scalars = {
+  string: "s",
+  bool: "b",
+  int32: "i",
+  int64: "i",
+  uint8: "i",
+  float64: "d",
+  "[]byte": "y",
+  "types.UID": "s",
+};
 const special = {
   "meta/v1.Time": "T",
   "meta/v1.MicroTime": "M",
@@ -43,10 +59,13 @@ const aliases = new Map();
 for (const [name, base] of Object.entries(packages)) {
   const dir = join(base, name);
   for (const file of readdirSync(dir)) {
-    if (!file.endsWith(".go") || file.startsWith("zz_") || file.endsWith("_test.go") || file === "generated.pb.go") continue;
+    if (!file.endsWith(".go") || file.startsWith("zz_") || file.endsWith("_test.go") || file === "generated.pb.go")
+      continue;
     const text = readFileSync(join(dir, file), "utf8");
     const imports = new Map();
-    for (const [, alias, path] of text.matchAll(/^\s*(\w+)?\s*"k8s\.io\/(?:api|apimachinery\/pkg\/apis)\/(\w+\/v\w+)"/gm)) {
+    for (const [, alias, path] of text.matchAll(
+      /^\s*(\w+)?\s*"k8s\.io\/(?:api|apimachinery\/pkg\/apis)\/(\w+\/v\w+)"/gm,
+    )) {
       imports.set(alias ?? path.split("/")[1], path);
     }
     for (const [, type, body] of text.matchAll(/^type (\w+) struct \{\n([\s\S]*?)^\}/gm)) {

@@ -1,4 +1,5 @@
 import { clone, deepEqual } from "@tiphys/canonical-json";
+import { LimitExceededError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
 import { PatchError } from "./errors.js";
 import { setOwn } from "./merge-patch.js";
@@ -21,8 +22,29 @@ export function jsonPatch<T = unknown>(target: unknown, operations: readonly Jso
     );
   }
   let result: Json = clone(target);
-  for (const operation of operations) result = step(result, operation);
+  let copied = 0;
+  for (const operation of operations) {
+    if (operation?.op === "copy" && typeof operation.from === "string") {
+      copied += sizeOf(source(result, operation));
+      // Copies of copies double with every step: what they add together is limited, as by the real server.
+      if (copied > limits.kubeRequestBytes) {
+        throw new LimitExceededError(
+          `the copy operations of the JSON patch add ${copied} bytes, the limit is ${limits.kubeRequestBytes}`,
+        );
+      }
+    }
+    result = step(result, operation);
+  }
   return result as T;
+}
+
+/** Length of the JSON text, about. */
+function sizeOf(value: unknown): number {
+  if (typeof value === "string") return value.length + 2;
+  if (value === null || typeof value !== "object") return 8;
+  let size = 2;
+  for (const [key, member] of Object.entries(value)) size += key.length + 4 + sizeOf(member);
+  return size;
 }
 
 function step(root: Json, operation: JsonPatchStep): Json {

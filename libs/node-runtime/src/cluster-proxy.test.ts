@@ -205,7 +205,7 @@ describe("cluster proxy", () => {
       "canary-1",
     );
     expect(await forward("http://example.com/")).toContain("this proxy does not reach outside");
-    expect(proxy.podEnv({ ...objects[0]! })["HTTP_PROXY"]).toMatch(/^http:\/\/shop@127\.0\.0\.1:\d+$/);
+    expect(proxy.podEnv({ ...objects[0]! })["HTTP_PROXY"]).toMatch(/^http:\/\/shop:namespace@127\.0\.0\.1:\d+$/);
   });
 
   it("opens tunnels", async () => {

@@ -287,8 +287,12 @@ export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
     },
     podEnv(pod) {
       const url = new URL(urlOf(forward));
-      // The user part tells the namespace that short names are relative to.
-      if (pod?.metadata.namespace) url.username = pod.metadata.namespace;
+      // The user part tells the namespace that short names are relative to. git asks a terminal for a proxy password that
+      // is missing, even for hosts that need no proxy, so there is one.
+      if (pod?.metadata.namespace) {
+        url.username = pod.metadata.namespace;
+        url.password = "namespace";
+      }
       const proxy = url.href.replace(/\/$/, "");
       const direct = "localhost,127.0.0.1,::1";
       return { HTTP_PROXY: proxy, http_proxy: proxy, TIPHYS_PROXY: proxy, NO_PROXY: direct, no_proxy: direct };

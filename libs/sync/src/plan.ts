@@ -12,7 +12,6 @@ export interface SyncInput {
   readonly hooks: readonly HookItem[];
   readonly options: SyncOptions;
   readonly prune: boolean;
-  readonly dryRun: boolean;
   readonly runHooks: boolean;
   /** What has been done so far in this attempt. */
   readonly results: readonly ResourceResult[];
@@ -269,6 +268,16 @@ function hookDeletions(tasks: readonly SyncTask[], phaseOf: ReadonlyMap<string, 
     if (goes) steps.push(deleteHook(task, task.live));
   }
   return steps;
+}
+
+/** What ends an operation that is terminated: the hooks that still run go away. */
+export function planTermination(input: SyncInput): SyncStep[] {
+  const phaseOf = new Map(input.results.map((result) => [resultId(result), result.hookPhase]));
+  return makeTasks(input).flatMap((task) => {
+    const { live } = task;
+    const mine = live?.metadata.annotations?.[OPERATION_ANNOTATION] === input.attempt;
+    return task.type === "hook" && live && mine && phaseOf.get(task.id) === "Running" ? [deleteHook(task, live)] : [];
+  });
 }
 
 function waitingFor(tasks: readonly SyncTask[]): string {

@@ -6,6 +6,7 @@ import {
   parseDuration,
   parseSyncOptions,
   planSync,
+  planTermination,
   refusedOption,
   retryDelay,
   type SyncInput,
@@ -36,7 +37,6 @@ const input = (change: Partial<SyncInput>): SyncInput => ({
   hooks: [],
   options: {},
   prune: false,
-  dryRun: false,
   runHooks: true,
   results: [],
   attempt: "op",
@@ -165,6 +165,15 @@ describe("hooks", () => {
     const end = planSync(input({ ...change, hooks: [{ desired: migrate, live: broken }], results }));
     expect(end.end).toEqual({ phase: "Failed", message: "one or more synchronization tasks completed unsuccessfully" });
     expect(end.results).toMatchObject([{ name: "migrate", hookPhase: "Failed", message: "boom" }]);
+  });
+
+  it("takes running hooks away when the operation is terminated", () => {
+    const results = done(change);
+    const given = input({ ...change, hooks: [{ desired: migrate, live: mine }], results });
+    expect(planTermination(given).map((step) => `${step.type} ${step.object.metadata.name}`)).toEqual([
+      "delete migrate",
+    ]);
+    expect(planTermination(input({ ...given, attempt: "another" }))).toEqual([]);
   });
 
   it("leaves hooks out of a selective sync", () => {

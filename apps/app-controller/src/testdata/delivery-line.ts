@@ -2,9 +2,11 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { createLocalCache } from "@tiphys/cache";
 import { type Clock, systemClock } from "@tiphys/clock";
+import { servicePrincipal } from "@tiphys/identity";
 import { createMemoryJournal } from "@tiphys/journal";
 import { createInformers, isNotFound, type KubeClient } from "@tiphys/kube";
-import { renderInProcess } from "@tiphys/render";
+import { tiphysRepoV1Repo } from "@tiphys/proto";
+import { manifestsOver, renderInProcess, serveManifests } from "@tiphys/render";
 import { createRepoServer } from "@tiphys/repo-server";
 import {
   type Application,
@@ -14,6 +16,7 @@ import {
   type KubeObject,
   types,
 } from "@tiphys/resources";
+import { memoryClient } from "@tiphys/rpc";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { createTestRepository, eventually, type TestRepository, temporaryDirectory } from "@tiphys/testing";
 import { type AppController, createAppController } from "../create.js";
@@ -78,10 +81,17 @@ export async function openDeliveryLine(client: KubeClient, options: { clock?: Cl
     informers,
     namespace: control,
   });
+  // Encoded, so that what only bytes show is seen here too.
+  const manifests = manifestsOver(
+    memoryClient(tiphysRepoV1Repo.ManifestServiceDefinition, serveManifests(repoServer.api), {
+      principal: servicePrincipal("app-controller"),
+      encoded: true,
+    }),
+  );
   const start = (killPoint?: (name: string) => void) =>
     createAppController({
       informers,
-      manifests: repoServer.api,
+      manifests,
       clock,
       journal: createMemoryJournal(),
       log: logger,

@@ -54,13 +54,7 @@ export async function startForge({ folder, port, token, log, onPush }: ForgeOpti
       await backend(folder, url, request, response, async () => {
         const head = pushes ? await headOf(folder, repository) : undefined;
         if (head && head.commit !== before?.commit) {
-          await onPush({
-            repository,
-            ref: "refs/heads/main",
-            before: before?.commit ?? "0".repeat(40),
-            after: head.commit,
-            message: head.message,
-          });
+          await onPush(pushOf(repository, head));
         }
       });
     } catch (error) {
@@ -142,22 +136,36 @@ async function backend(
   response.writeHead(status).end(output.subarray(end + 4));
 }
 
-/** Commit and message at the tip of `main`; undefined in an empty repository. */
-export async function headOf(
-  folder: string,
-  repository: string,
-): Promise<{ commit: string; message: string } | undefined> {
+/** The tip of a branch. */
+export interface Head {
+  readonly commit: string;
+  /** The commit before, or forty zeros. */
+  readonly parent: string;
+  readonly message: string;
+}
+
+/** What a forge tells its webhooks about `head`; the same text every time, so that telling twice is one event. */
+export const pushOf = (repository: string, head: Head): Push => ({
+  repository,
+  ref: "refs/heads/main",
+  before: head.parent,
+  after: head.commit,
+  message: head.message,
+});
+
+/** Tip of of `main`; undefined in an empty repository. */
+export async function headOf(folder: string, repository: string): Promise<Head | undefined> {
   const child = spawn(
     "git",
-    ["--git-dir", `${folder}/${repository}.git`, "log", "-1", "--format=%H%n%B", "refs/heads/main"],
+    ["--git-dir", `${folder}/${repository}.git`, "log", "-1", "--format=%H%n%P%n%B", "refs/heads/main"],
     {
       stdio: ["ignore", "pipe", "ignore"],
     },
   );
   const chunks: Buffer[] = [];
   for await (const chunk of child.stdout) chunks.push(chunk);
-  const [commit, ...message] = Buffer.concat(chunks).toString("utf8").split("\n");
-  return commit ? { commit, message: message.join("\n") } : undefined;
+  const [commit, parent = "", ...message] = Buffer.concat(chunks).toString("utf8").split("\n");
+  return commit ? { commit, parent: parent.split(" ")[0] || "0".repeat(40), message: message.join("\n") } : undefined;
 }
 
 /** GitHub's push event and its headers; the delivery id follows from the commit, so a repeated delivery is the same one. */

@@ -6,7 +6,7 @@ import { FailedPreconditionError } from "@tiphys/errors";
 import { CHANGE_ANNOTATION, changeOfCommit } from "@tiphys/identity";
 import type { Informers } from "@tiphys/kube";
 import { type KubeObject, type ResourceType, types } from "@tiphys/resources";
-import { headOf, type Push } from "./forge.js";
+import { headOf, type Push, pushOf } from "./forge.js";
 import { git } from "./git.js";
 import { CONTROL_NAMESPACE, NAMESPACE } from "./seed.js";
 import { type TrafficCount, visit } from "./traffic.js";
@@ -95,13 +95,7 @@ async function playRelease(release: Release, options: StoryOptions, wait: Wait):
   }
   const head = await headOf(options.gitFolder, "app");
   if (!head) throw new FailedPreconditionError("the shop's repository has lost its main branch");
-  await options.redeliver({
-    repository: "app",
-    ref: "refs/heads/main",
-    before: "0".repeat(40),
-    after: head.commit,
-    message: head.message,
-  });
+  await options.redeliver(pushOf("app", head));
 
   const ofCommit = (workflows: readonly KubeObject[]) =>
     workflows.filter((wf) =>

@@ -16,7 +16,15 @@ export function checkNamespace(store: Store, kind: ServedKind, object: KubeObjec
     kind,
     object.metadata.name,
     `unable to create new content in namespace ${name} because it is being terminated`,
-    { causes: [{ reason: "NamespaceTerminating", message: `namespace ${name} is being terminated`, field: "metadata.namespace" }] },
+    {
+      causes: [
+        {
+          reason: "NamespaceTerminating",
+          message: `namespace ${name} is being terminated`,
+          field: "metadata.namespace",
+        },
+      ],
+    },
   );
 }
 
@@ -60,7 +68,11 @@ export class ServiceAddresses {
     const wanted = spec.clusterIP;
     if (wanted !== "None" && wanted !== old?.["spec"].clusterIP && this.ips.has(wanted)) {
       throw invalid(kind, service.metadata.name, [
-        fieldError("spec.clusterIPs", "FieldValueInvalid", `Invalid value: ["${wanted}"]: failed to allocate IP ${wanted}: provided IP is already allocated`),
+        fieldError(
+          "spec.clusterIPs",
+          "FieldValueInvalid",
+          `Invalid value: ["${wanted}"]: failed to allocate IP ${wanted}: provided IP is already allocated`,
+        ),
       ]);
     }
     spec.clusterIPs ??= [wanted];
@@ -77,7 +89,11 @@ export class ServiceAddresses {
       if (port.nodePort === undefined) port.nodePort = this.freePort();
       else if (this.ports.has(port.nodePort) && !own.has(port.nodePort)) {
         throw invalid(kind, service.metadata.name, [
-          fieldError("spec.ports[0].nodePort", "FieldValueInvalid", `Invalid value: ${port.nodePort}: provided port is already allocated`),
+          fieldError(
+            "spec.ports[0].nodePort",
+            "FieldValueInvalid",
+            `Invalid value: ${port.nodePort}: provided port is already allocated`,
+          ),
         ]);
       }
       own.add(port.nodePort);

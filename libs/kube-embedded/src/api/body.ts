@@ -87,4 +87,7 @@ export function identified(kind: ServedKind, body: unknown): KubeObject {
   return { ...given, apiVersion, kind: kind.kind, metadata } as KubeObject;
 }
 
-const versionOf = (apiVersion: unknown): string => String(apiVersion ?? "").split("/").at(-1) ?? "";
+const versionOf = (apiVersion: unknown): string =>
+  String(apiVersion ?? "")
+    .split("/")
+    .at(-1) ?? "";

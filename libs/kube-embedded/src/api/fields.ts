@@ -1,5 +1,6 @@
 import type { KubeObject, ResourceType } from "@tiphys/resources";
 import type { FieldOf } from "./selectors.js";
+import { badRequest } from "./status.js";
 
 /** Selectable fields of builtin kinds beside metadata.name and metadata.namespace. */
 const selectable: Readonly<Record<string, readonly string[]>> = {
@@ -52,11 +53,18 @@ const read = (object: KubeObject, path: readonly string[]): unknown =>
   path.reduce<unknown>((value, step) => (value as Record<string, unknown> | undefined)?.[step], object);
 
 /** The selectable fields of a kind; `extra` are a custom resource's selectableFields as paths (`.spec.color`). */
-export function fieldsOf(type: Pick<ResourceType, "group" | "resource">, extra: readonly string[] = []): FieldOf {
-  const known = new Set(["metadata.name", "metadata.namespace", ...(selectable[`${type.group}/${type.resource}`] ?? [])]);
-  for (const path of extra) known.add(path.replace(/^\./, ""));
+export function fieldsOf(type: Pick<ResourceType, "group" | "resource">, extra?: readonly string[]): FieldOf {
+  const known = new Set([
+    "metadata.name",
+    "metadata.namespace",
+    ...(selectable[`${type.group}/${type.resource}`] ?? []),
+  ]);
+  for (const path of extra ?? []) known.add(path.replace(/^\./, ""));
   return (field) => {
-    if (!known.has(field)) return undefined;
+    if (!known.has(field)) {
+      if (extra !== undefined || known.size > 2) return undefined;
+      throw badRequest(`"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
+    }
     const from = special[field];
     const path = field.split(".");
     return (object) => String((from ? from(object) : read(object, path)) ?? absent[field] ?? "");

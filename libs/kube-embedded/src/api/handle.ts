@@ -1,6 +1,7 @@
-import type { DeleteOptions, KubeList, LogOptions, Patch } from "@tiphys/kube";
 import type { Principal } from "@tiphys/identity";
+import type { DeleteOptions, KubeList, LogOptions, Patch } from "@tiphys/kube";
 import type { KubeObject } from "@tiphys/resources";
+import { caveats } from "./behaviour.js";
 import { decodeBody } from "./body.js";
 import { type Deletion, remove, removeNow } from "./deletes.js";
 import type { ServedKind } from "./kinds.js";
@@ -9,7 +10,7 @@ import { patch } from "./patches.js";
 import { get, type ListQuery, list, type Watch, type WatchQuery, watch } from "./reads.js";
 import { type Authenticate, review } from "./reviews.js";
 import * as status from "./status.js";
-import { bind, evict, scaleOf, serves, writeScale } from "./subresources.js";
+import { bind, evict, hasScale, scaleOf, serves, writeScale } from "./subresources.js";
 import { create, update } from "./writes.js";
 
 /** How the log of a pod is read; node runtimes register one. */
@@ -70,7 +71,13 @@ export type ApiAnswer =
 const missing = new Set(["exec", "attach", "portforward", "proxy", "token", "ephemeralcontainers", "resize"]);
 
 /** Says by name that a subresource is known and not there yet. */
-export function refuseMissing({ kind, subresource }: { readonly kind: ServedKind; readonly subresource?: string }): void {
+export function refuseMissing({
+  kind,
+  subresource,
+}: {
+  readonly kind: ServedKind;
+  readonly subresource?: string;
+}): void {
   if (subresource && missing.has(subresource) && kind.builtin) {
     throw status.unimplemented(`${status.resourceName(kind)}/${subresource}`);
   }
@@ -97,30 +104,47 @@ export async function handle(parts: HandlerParts, request: ApiRequest): Promise<
   switch (request.verb) {
     case "get": {
       const object = await get(parts, target(request.name));
-      return { type: "object", object: subresource === "scale" && kind.scale ? scaleOf(object, kind.scale) : object };
+      return { type: "object", object: subresource === "scale" && hasScale(kind) ? scaleOf(object, kind) : object };
     }
     case "list":
-      return { type: "list", list: await list(parts, kind, { ...request.query, ...(namespace !== undefined ? { namespace } : {}) }) };
+      return {
+        type: "list",
+        list: await list(parts, kind, { ...request.query, ...(namespace !== undefined ? { namespace } : {}) }),
+      };
     case "watch":
-      return { type: "watch", watch: await watch(parts, kind, { ...request.query, ...(namespace !== undefined ? { namespace } : {}) }) };
+      return {
+        type: "watch",
+        watch: await watch(parts, kind, { ...request.query, ...(namespace !== undefined ? { namespace } : {}) }),
+      };
     case "create":
       return post(parts, request, target);
     case "update": {
       if (subresource === "scale") {
-        return { type: "object", object: await writeScale(parts, target(request.name), { body: request.body as KubeObject }, request.context) };
+        return {
+          type: "object",
+          object: await writeScale(parts, target(request.name), { body: request.body as KubeObject }, request.context),
+        };
       }
       return { type: "object", object: await update(parts, target(request.name), request.body, request.context) };
     }
     case "patch": {
       if (subresource === "scale") {
-        return { type: "object", object: await writeScale(parts, target(request.name), { patch: request.patch }, request.context) };
+        return {
+          type: "object",
+          object: await writeScale(parts, target(request.name), { patch: request.patch }, request.context),
+        };
       }
-      return { type: "object", ...(await patch(parts, target(request.name), request.patch, request.context)) };
+      const patched = await patch(parts, target(request.name), request.patch, request.context);
+      if (patched.created) for (const caveat of caveats(kind, patched.object)) request.context.warn(caveat);
+      return { type: "object", ...patched };
     }
     case "delete":
       return { type: "deletion", deletion: await remove(parts, target(request.name), request.options) };
     case "deletecollection": {
-      const { items, resourceVersion } = await list(parts, kind, { ...request.query, ...(namespace !== undefined ? { namespace } : {}) });
+      const { items, resourceVersion } = await list(parts, kind, {
+        ...request.query,
+        ...(namespace !== undefined ? { namespace } : {}),
+      });
       for (const { metadata } of items) {
         const one = { kind, name: metadata.name, ...(metadata.namespace ? { namespace: metadata.namespace } : {}) };
         if (parts.store.get(kind.collection, metadata.namespace, metadata.name)) removeNow(parts, one, request.options);
@@ -146,7 +170,9 @@ async function post(
       const answer = review(kind, decodeBody(kind, body, context), principal, parts.authenticate);
       if (answer) return { type: "object", object: answer, created: true };
     }
-    return { type: "object", object: await create(parts, kind, namespace, body, context), created: true };
+    const object = await create(parts, kind, namespace, body, context);
+    for (const caveat of caveats(kind, object)) context.warn(caveat);
+    return { type: "object", object, created: true };
   }
   const given = body as KubeObject;
   const name = request.name || given?.metadata?.name;
@@ -174,12 +200,15 @@ function logs(parts: HandlerParts, kind: ServedKind, pod: KubeObject, options: L
   const node = pod["spec"].nodeName;
   if (!node) throw status.badRequest(`pod ${name} does not have a host assigned`);
   const source = parts.logSource(node);
-  if (!source) throw status.internal(`Get logs of ${kind.resource} "${name}": node "${node}" is not connected to this API server`);
+  if (!source)
+    throw status.internal(`Get logs of ${kind.resource} "${name}": node "${node}" is not connected to this API server`);
   return source(pod, { ...options, container }, signal);
 }
 
 function defaultContainer(pod: KubeObject): string | undefined {
   const containers = (pod["spec"]?.containers ?? []) as { name: string }[];
-  return pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"] ?? (containers.length === 1 ? containers[0]?.name : undefined);
+  return (
+    pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"] ??
+    (containers.length === 1 ? containers[0]?.name : undefined)
+  );
 }
-

@@ -31,7 +31,13 @@ export interface ServedKind extends ResourceType {
   readonly verbs: readonly string[];
   /** Collection of the store; the versions of a kind share it. */
   readonly collection: string;
-  readonly subresources: readonly { name: string; kind: string; group?: string; version?: string; verbs: readonly string[] }[];
+  readonly subresources: readonly {
+    name: string;
+    kind: string;
+    group?: string;
+    version?: string;
+    verbs: readonly string[];
+  }[];
   readonly schema: Schema;
   readonly hasStatus: boolean;
   readonly scale?: ScalePaths;
@@ -43,7 +49,11 @@ export interface ServedKind extends ResourceType {
   /** Present when the kind is custom. */
   readonly crd?: KubeObject;
   /** Reads plain data as this kind: unknown fields are dropped and named. */
-  decode(object: KubeObject): { readonly object: KubeObject; readonly unknown: readonly string[]; readonly error?: string };
+  decode(object: KubeObject): {
+    readonly object: KubeObject;
+    readonly unknown: readonly string[];
+    readonly error?: string;
+  };
   applyDefaults(object: KubeObject): KubeObject;
   validate(object: KubeObject, old?: KubeObject, subresource?: string): readonly FieldError[];
 }
@@ -104,7 +114,9 @@ export function servedCustom(crd: KubeObject, version: any): ServedKind {
   let compiled: CompiledSchema | undefined;
   // Compiled on first use: twenty large definitions must not delay the start.
   const schema = () => {
-    compiled ??= compileSchema(version.schema?.openAPIV3Schema ?? { type: "object", "x-kubernetes-preserve-unknown-fields": true });
+    compiled ??= compileSchema(
+      version.schema?.openAPIV3Schema ?? { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+    );
     return compiled;
   };
   let printer: ReturnType<typeof compilePrinterColumns> | undefined;
@@ -114,7 +126,13 @@ export function servedCustom(crd: KubeObject, version: any): ServedKind {
   };
   const hasStatus = version.subresources?.status !== undefined;
   const scale = version.subresources?.scale;
-  const type = { group, version: version.name, resource: names.plural, kind: names.kind, namespaced: scope === "Namespaced" };
+  const type = {
+    group,
+    version: version.name,
+    resource: names.plural,
+    kind: names.kind,
+    namespaced: scope === "Namespaced",
+  };
   return {
     ...type,
     singular: names.singular ?? names.kind.toLowerCase(),
@@ -125,7 +143,9 @@ export function servedCustom(crd: KubeObject, version: any): ServedKind {
     collection: collectionOf(type),
     subresources: [
       ...(hasStatus ? [{ name: "status", kind: names.kind, verbs: SUBRESOURCE_VERBS }] : []),
-      ...(scale ? [{ name: "scale", kind: "Scale", group: "autoscaling", version: "v1", verbs: SUBRESOURCE_VERBS }] : []),
+      ...(scale
+        ? [{ name: "scale", kind: "Scale", group: "autoscaling", version: "v1", verbs: SUBRESOURCE_VERBS }]
+        : []),
     ],
     get schema() {
       return schema().schema;

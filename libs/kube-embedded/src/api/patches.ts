@@ -1,3 +1,4 @@
+import { LimitExceededError } from "@tiphys/errors";
 import type { Patch } from "@tiphys/kube";
 import { statusError } from "@tiphys/kube";
 import {
@@ -47,21 +48,30 @@ function patchedForm({ kind }: Target, old: KubeObject, patch: Patch): KubeObjec
     if (patch.type === "merge") return mergePatch(old, patch.body);
     return strategicMergePatch(old, patch.body, kind.schema);
   } catch (error) {
+    // Which step of a JSON patch did not fit is not told, as by the real server.
+    if (patch.type === "json" && error instanceof PatchError && error.kind === "inapplicable") {
+      throw statusError(422, "Invalid", "the server rejected our request due to an error in our request", {});
+    }
     throw patchRefused(error);
   }
 }
 
 function patchRefused(error: unknown): unknown {
+  if (error instanceof LimitExceededError) return statusError(413, "RequestEntityTooLarge", error.message, {});
   if (!(error instanceof PatchError)) return error;
   if (error.kind === "malformed") return status.badRequest(error.message);
-  return statusError(422, "Invalid", error.message || "the server rejected our request due to an error in our request", {});
+  return statusError(422, "Invalid", error.message, {});
 }
 
 /** Reads the patched object as its kind. What is wrong with it is wrong with the patch. */
 function decodePatched({ kind }: Target, patched: KubeObject, context: WriteContext): KubeObject {
   const refuse = (problem: string) =>
     status.invalid({ group: "", kind: "" }, "", [
-      status.fieldError("patch", "FieldValueInvalid", `Invalid value: ${JSON.stringify(JSON.stringify(patched))}: ${problem}`),
+      status.fieldError(
+        "patch",
+        "FieldValueInvalid",
+        `Invalid value: ${JSON.stringify(JSON.stringify(patched))}: ${problem}`,
+      ),
     ]);
   const { object, unknown, error } = kind.decode(identified(kind, patched));
   if (error !== undefined) throw refuse(error.replace(/^.* cannot be handled as a \S+: /, ""));

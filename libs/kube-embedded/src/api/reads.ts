@@ -45,7 +45,11 @@ interface Continuation {
 }
 
 /** A page: objects in the order of namespace and name. A continued list shows the present from where it stopped. */
-export async function list(parts: Parts, kind: ServedKind, query: ListQuery): Promise<KubeList & { remaining?: number }> {
+export async function list(
+  parts: Parts,
+  kind: ServedKind,
+  query: ListQuery,
+): Promise<KubeList & { remaining?: number }> {
   const { store } = parts;
   const matches = selection(kind, query);
   checkVersion(parts, query);
@@ -98,7 +102,11 @@ function checkVersion({ store }: Parts, query: ListQuery): void {
   const options = { group: "meta.k8s.io", kind: "ListOptions" };
   if (resourceVersionMatch && !resourceVersion) {
     throw status.invalid(options, "", [
-      status.fieldError("resourceVersionMatch", "FieldValueForbidden", "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"),
+      status.fieldError(
+        "resourceVersionMatch",
+        "FieldValueForbidden",
+        "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
+      ),
     ]);
   }
   if (!resourceVersion) return;
@@ -112,7 +120,11 @@ function checkVersion({ store }: Parts, query: ListQuery): void {
 export function parseRevision(text: string): number {
   if (!/^\d+$/.test(text)) {
     throw status.invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", [
-      status.fieldError("resourceVersion", "FieldValueInvalid", `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`),
+      status.fieldError(
+        "resourceVersion",
+        "FieldValueInvalid",
+        `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+      ),
     ]);
   }
   return Number(text);
@@ -246,5 +258,8 @@ function seen(
   if (now) return { type: before ? "MODIFIED" : "ADDED", object };
   if (!before || !previous) return undefined;
   const { resourceVersion } = object.metadata;
-  return { type: "DELETED", object: { ...previous, metadata: { ...previous.metadata, ...(resourceVersion ? { resourceVersion } : {}) } } };
+  return {
+    type: "DELETED",
+    object: { ...previous, metadata: { ...previous.metadata, ...(resourceVersion ? { resourceVersion } : {}) } },
+  };
 }

@@ -43,7 +43,8 @@ export function labelSelector(text: string | undefined): Match<KubeObject> | und
     requirements.push(requirement(key, negated));
     const next = rest.shift();
     if (next === undefined) break;
-    if (next !== ",") throw badRequest(`unable to parse requirement: found '${next}', expected: ',' or 'end of string'`);
+    if (next !== ",")
+      throw badRequest(`unable to parse requirement: found '${next}', expected: ',' or 'end of string'`);
   }
   return (object) => {
     const labels = object.metadata.labels ?? {};
@@ -67,15 +68,14 @@ export function labelSelector(text: string | undefined): Match<KubeObject> | und
     }
     if (operator === "<" || operator === ">") {
       const bound = Number(rest.shift());
-      if (!Number.isInteger(bound)) throw badRequest(`unable to parse requirement: for 'Gt', 'Lt' operators, the value must be an integer`);
+      if (!Number.isInteger(bound))
+        throw badRequest(`unable to parse requirement: for 'Gt', 'Lt' operators, the value must be an integer`);
       return (labels) => {
         const number = Object.hasOwn(labels, key) ? Number(labels[key]) : Number.NaN;
         return operator === "<" ? number < bound : number > bound;
       };
     }
-    throw badRequest(
-      `unable to parse requirement: found '${operator}', expected: in, notin, =, ==, !=, gt, lt`,
-    );
+    throw badRequest(`unable to parse requirement: found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
   }
 
   function set(): Set<string> {

@@ -35,8 +35,7 @@ export const conflict = (type: Named, name: string, problem: string): KubeApiErr
     detailsOf(type, name),
   );
 
-export const MODIFIED =
-  "the object has been modified; please apply your changes to the latest version and try again";
+export const MODIFIED = "the object has been modified; please apply your changes to the latest version and try again";
 
 export const badRequest = (message: string): KubeApiError => statusError(400, "BadRequest", message);
 
@@ -57,7 +56,11 @@ export const unimplemented = (feature: string): KubeApiError =>
   statusError(501, "NotImplemented", `${feature} is not implemented yet: see docs/compatibility.md`);
 
 /** 422 with one cause per field. */
-export function invalid(type: { group: string; kind: string }, name: string, errors: readonly FieldError[]): KubeApiError {
+export function invalid(
+  type: { group: string; kind: string },
+  name: string,
+  errors: readonly FieldError[],
+): KubeApiError {
   const kind = type.group ? `${type.kind}.${type.group}` : type.kind;
   return statusError(422, "Invalid", `${kind} "${name}" is invalid: ${invalidMessage(errors)}`, {
     ...(name ? { name } : {}),

@@ -16,7 +16,12 @@ const statusAtCreate: Readonly<Record<string, (object: KubeObject) => Status>> =
   "apps/deployments": () => ({}),
   "apps/replicasets": () => ({ replicas: 0 }),
   "apps/statefulsets": () => ({ replicas: 0, availableReplicas: 0 }),
-  "apps/daemonsets": () => ({ currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }),
+  "apps/daemonsets": () => ({
+    currentNumberScheduled: 0,
+    numberMisscheduled: 0,
+    desiredNumberScheduled: 0,
+    numberReady: 0,
+  }),
   "batch/jobs": () => ({}),
   "batch/cronjobs": () => ({}),
   "networking.k8s.io/ingresses": () => ({ loadBalancer: {} }),
@@ -66,7 +71,11 @@ export function prepareUpdate(
     return next;
   }
   if (subresource === "finalize") {
-    return { ...old, metadata: { ...old.metadata }, spec: { ...old["spec"], finalizers: object["spec"]?.finalizers ?? [] } };
+    return {
+      ...old,
+      metadata: { ...old.metadata },
+      spec: { ...old["spec"], finalizers: object["spec"]?.finalizers ?? [] },
+    };
   }
   const next: KubeObject = { ...object, metadata: { ...object.metadata } };
   if (kind.hasStatus) {
@@ -104,11 +113,23 @@ export const needsResourceVersion = (kind: ServedKind): boolean =>
   kind.crd !== undefined || kind.collection === "apiextensions.k8s.io/customresourcedefinitions";
 
 /** Kinds whose removal is answered with the object instead of a Status. */
-const returnsDeleted = new Set(["/pods", "/services", "/serviceaccounts", "/persistentvolumeclaims", "/persistentvolumes", "/podtemplates", "/resourcequotas", "/namespaces"]);
+const returnsDeleted = new Set([
+  "/pods",
+  "/services",
+  "/serviceaccounts",
+  "/persistentvolumeclaims",
+  "/persistentvolumes",
+  "/podtemplates",
+  "/resourcequotas",
+  "/namespaces",
+]);
 export const returnsDeletedObject = (kind: ServedKind): boolean => returnsDeleted.has(kind.collection);
 
 // biome-ignore lint/suspicious/noExplicitAny: containers have been decoded by the kind's schema
-const containersOf = (pod: KubeObject): any[] => [...(pod["spec"]?.containers ?? []), ...(pod["spec"]?.initContainers ?? [])];
+const containersOf = (pod: KubeObject): any[] => [
+  ...(pod["spec"]?.containers ?? []),
+  ...(pod["spec"]?.initContainers ?? []),
+];
 
 function qosClass(pod: KubeObject): string {
   let any = false;

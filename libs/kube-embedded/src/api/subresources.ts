@@ -1,4 +1,4 @@
-import type { Patch } from "@tiphys/kube";
+import { type Patch, statusError } from "@tiphys/kube";
 import { jsonPatch, mergePatch } from "@tiphys/kube-patch";
 import type { KubeObject } from "@tiphys/resources";
 import { removeNow } from "./deletes.js";
@@ -34,8 +34,14 @@ function selectorText(selector: unknown): string {
 }
 
 /** The autoscaling/v1 Scale of an object. */
-export function scaleOf(object: KubeObject, paths: ScalePaths): KubeObject {
+export function scaleOf(object: KubeObject, { scale: paths, crd }: ServedKind & { scale: ScalePaths }): KubeObject {
+  const isCustom = crd !== undefined;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = at(object, paths.replicas);
+  if (replicas === undefined && isCustom) {
+    const message = `the spec replicas field ".${paths.replicas.join(".")}" does not exist`;
+    throw statusError(500, "InternalError", `Internal error occurred: ${message}`, { causes: [{ message }] });
+  }
   const selector = paths.selector ? selectorText(at(object, paths.selector)) : "";
   return {
     kind: "Scale",
@@ -47,7 +53,7 @@ export function scaleOf(object: KubeObject, paths: ScalePaths): KubeObject {
       ...(resourceVersion ? { resourceVersion } : {}),
       ...(creationTimestamp ? { creationTimestamp } : {}),
     },
-    spec: { ...(at(object, paths.replicas) ? { replicas: at(object, paths.replicas) } : {}) },
+    spec: { ...(replicas ? { replicas } : {}) },
     status: { replicas: at(object, paths.statusReplicas) ?? 0, ...(selector ? { selector } : {}) },
   };
 }
@@ -60,8 +66,8 @@ export async function writeScale(
 ): Promise<KubeObject> {
   const { kind, name } = target;
   const old = current(parts, target);
-  if (!old || !kind.scale) throw status.notFound(kind, name);
-  const scale = scaleOf(old, kind.scale);
+  if (!old || !hasScale(kind)) throw status.notFound(kind, name);
+  const scale = scaleOf(old, kind);
   const wanted = "body" in change ? change.body : patchedScale(scale, change.patch);
   const replicas = wanted["spec"]?.replicas ?? 0;
   if (!Number.isInteger(replicas) || replicas < 0) {
@@ -78,7 +84,7 @@ export async function writeScale(
   if (resourceVersion) metadata.resourceVersion = resourceVersion;
   if (uid) metadata.uid = uid;
   const next = withValue({ ...old, metadata }, kind.scale.replicas, replicas);
-  return scaleOf(await commitUpdate(parts, { ...target, subresource: "scale" }, next, old, context), kind.scale);
+  return scaleOf(await commitUpdate(parts, { ...target, subresource: "scale" }, next, old, context), kind);
 }
 
 function patchedScale(scale: KubeObject, patch: Patch): KubeObject {
@@ -129,14 +135,20 @@ export async function bind(parts: Parts, target: Target, body: KubeObject, conte
 /** POST pods/eviction: a deletion that disruption budgets may refuse; there are no budgets yet. */
 export async function evict(parts: Parts, target: Target, body: KubeObject, context: WriteContext): Promise<void> {
   const options = body["deleteOptions"] ?? {};
-  removeNow(parts, { ...target, subresource: "" }, {
-    ...(options.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: options.gracePeriodSeconds }),
-    ...(options.preconditions ? { preconditions: options.preconditions } : {}),
-    ...(context.dryRun ? { dryRun: true } : {}),
-  });
+  removeNow(
+    parts,
+    { ...target, subresource: "" },
+    {
+      ...(options.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: options.gracePeriodSeconds }),
+      ...(options.preconditions ? { preconditions: options.preconditions } : {}),
+      ...(context.dryRun ? { dryRun: true } : {}),
+    },
+  );
   await parts.store.settled();
 }
 
 /** True when the kind has this subresource with this verb. */
 export const serves = (kind: ServedKind, subresource: string, verb: string): boolean =>
   kind.subresources.some(({ name, verbs }) => name === subresource && verbs.includes(verb));
+
+export const hasScale = (kind: ServedKind): kind is ServedKind & { scale: ScalePaths } => kind.scale !== undefined;

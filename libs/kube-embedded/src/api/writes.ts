@@ -1,5 +1,5 @@
-import { sameExceptManagedFieldsTimes, updateManagedFields } from "@tiphys/kube-patch";
 import { KubeApiError, statusError } from "@tiphys/kube";
+import { sameExceptManagedFieldsTimes, updateManagedFields } from "@tiphys/kube-patch";
 import { limits } from "@tiphys/limits";
 import type { KubeObject } from "@tiphys/resources";
 import { checkNamespace, completePod } from "./admission.js";
@@ -125,7 +125,11 @@ export async function update(parts: Parts, target: Target, body: unknown, contex
   if (!old) throw status.notFound(kind, name);
   if (!object.metadata.resourceVersion && strategy.needsResourceVersion(kind) && target.subresource !== "status") {
     throw status.invalid(kind, name, [
-      status.fieldError("metadata.resourceVersion", "FieldValueInvalid", "Invalid value: 0: must be specified for an update"),
+      status.fieldError(
+        "metadata.resourceVersion",
+        "FieldValueInvalid",
+        "Invalid value: 0: must be specified for an update",
+      ),
     ]);
   }
   return commitUpdate(parts, target, object, old, context);

@@ -46,7 +46,7 @@ function impersonated(request: IncomingMessage, principal: Principal): Principal
     const value = request.rawHeaders[i + 1] ?? "";
     if (name === "impersonate-group") groups.push(value);
     const field = /^impersonate-extra-(.+)$/.exec(name)?.[1];
-    if (field) (extra[decodeURIComponent(field)] ??= []).push(value);
+    if (field) extra[decodeURIComponent(field)] = [...(extra[decodeURIComponent(field)] ?? []), value];
   }
   const uid = request.headers["impersonate-uid"];
   const known = user === anonymous.username ? "system:unauthenticated" : "system:authenticated";

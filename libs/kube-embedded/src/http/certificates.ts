@@ -4,6 +4,7 @@ import { webcrypto } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
+import { DataLossError } from "@tiphys/errors";
 import type { RandomBytes } from "@tiphys/identity";
 
 /** All that TLS needs, as PEM, and the administrator's token. Holds private keys: never logged. */
@@ -32,7 +33,7 @@ export async function credentials(options: {
       if (error.code === "ENOENT") return undefined;
       throw error;
     });
-    if (known !== undefined) return JSON.parse(known) as Credentials;
+    if (known !== undefined) return parsed(known, path);
   }
   const made = await make(now, random);
   if (path !== undefined && dir !== undefined) {
@@ -41,6 +42,18 @@ export async function credentials(options: {
     await rename(`${path}.tmp`, path);
   }
   return made;
+}
+
+function parsed(text: string, path: string): Credentials {
+  try {
+    const known = JSON.parse(text) as Partial<Credentials>;
+    if (known.ca && known.serverCert && known.serverKey && known.adminCert && known.adminKey && known.adminToken) {
+      return known as Credentials;
+    }
+  } catch {
+    // said below, without the text: it holds keys
+  }
+  throw new DataLossError(`${path} is damaged: nothing was changed. Remove it to get new keys and a new kubeconfig`);
 }
 
 async function make(now: Date, random: RandomBytes): Promise<Credentials> {

@@ -25,7 +25,12 @@ export function negotiate(accept: string | undefined): Representation {
         ? parameters.get("g") === "apidiscovery.k8s.io" && version === "v2"
         : parameters.get("g") === "meta.k8s.io" && (version === "v1" || version === "v1beta1");
     if (!known) continue;
-    if (as === "Table" || as === "PartialObjectMetadata" || as === "PartialObjectMetadataList" || as === "APIGroupDiscoveryList") {
+    if (
+      as === "Table" ||
+      as === "PartialObjectMetadata" ||
+      as === "PartialObjectMetadataList" ||
+      as === "APIGroupDiscoveryList"
+    ) {
       return { format, as, version };
     }
   }

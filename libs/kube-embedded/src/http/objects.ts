@@ -1,5 +1,6 @@
 import type { Principal } from "@tiphys/identity";
 import type { Patch } from "@tiphys/kube";
+import { statusError } from "@tiphys/kube";
 import type { KubeObject } from "@tiphys/resources";
 import { type ApiAnswer, type ApiRequest, type HandlerParts, handle, refuseMissing } from "../api/handle.js";
 import { badRequest, methodNotAllowed, resourceName } from "../api/status.js";
@@ -12,7 +13,6 @@ import { deleteOptions, flag, listQuery, logOptions, watchQuery, writeContext } 
 import { listText, objectText, type Shaping } from "./representations.js";
 import { type Route, route } from "./route.js";
 import { streamWatch } from "./watch-stream.js";
-import { statusError } from "@tiphys/kube";
 
 const DOCUMENTS = ["application/json", "application/yaml", PROTOBUF];
 const patchTypes: Readonly<Record<string, Patch["type"]>> = {
@@ -26,7 +26,8 @@ const patchTypes: Readonly<Record<string, Patch["type"]>> = {
 export async function serveObjects(parts: HandlerParts, exchange: Exchange, principal: Principal): Promise<void> {
   const { request, query } = exchange;
   const found = route(parts.kinds, exchange.path);
-  if (principal.groups.includes("system:unauthenticated")) throw anonymousRefused(found, principal, request.method ?? "");
+  if (principal.groups.includes("system:unauthenticated"))
+    throw anonymousRefused(found, principal, request.method ?? "");
   if (found.subresource === "log") return serveLogs(parts, exchange, found, principal);
   const representation = negotiate(request.headers.accept);
   const shaping: Shaping = {
@@ -39,7 +40,10 @@ export async function serveObjects(parts: HandlerParts, exchange: Exchange, prin
   const asked = await toRequest(exchange, found, principal);
   if (asked.verb === "watch") {
     const { bookmarks, timeoutSeconds } = watchQuery(query);
-    return streamWatch(parts, exchange, asked, shaping, { bookmarks, ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }) });
+    return streamWatch(parts, exchange, asked, shaping, {
+      bookmarks,
+      ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    });
   }
   answer(exchange, await handle(parts, asked), found, shaping, representation);
 }
@@ -100,7 +104,14 @@ async function toRequest(exchange: Exchange, found: Route, principal: Principal)
       if (!type) throw statusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {});
       const body = await decodeRequest(request, Object.keys(patchTypes), kind.kind);
       const patch = { type, body: checkedPatch(type, body.value) } as Patch;
-      return { ...common, verb: "patch", name, ...sub, patch, context: context("PatchOptions", body, type === "apply") };
+      return {
+        ...common,
+        verb: "patch",
+        name,
+        ...sub,
+        patch,
+        context: context("PatchOptions", body, type === "apply"),
+      };
     }
     case "DELETE": {
       const options = deleteOptions(query, await deleteBody(exchange));
@@ -126,7 +137,10 @@ function checkedPatch(type: Patch["type"], value: unknown): unknown {
 }
 
 async function deleteBody({ request }: Exchange): Promise<unknown> {
-  if (request.headers["content-length"] === "0" || (!request.headers["content-length"] && !request.headers["transfer-encoding"])) {
+  if (
+    request.headers["content-length"] === "0" ||
+    (!request.headers["content-length"] && !request.headers["transfer-encoding"])
+  ) {
     return undefined;
   }
   if (mediaTypeOf(request) === "" || mediaTypeOf(request) === "application/x-www-form-urlencoded") {

@@ -1,5 +1,5 @@
-import { groupVersionOf } from "@tiphys/resources";
 import { limits } from "@tiphys/limits";
+import { groupVersionOf } from "@tiphys/resources";
 import { badRequest } from "../api/status.js";
 import { protobufFieldsJson } from "./generated/protobuf-fields.js";
 

@@ -30,7 +30,11 @@ function dryRun(query: URLSearchParams, kind: string): boolean {
   for (const value of values) {
     if (value !== "All") {
       throw invalid(optionsKind(kind), "", [
-        fieldError("dryRun", "FieldValueNotSupported", `Unsupported value: ${JSON.stringify(values)}: supported values: "All"`),
+        fieldError(
+          "dryRun",
+          "FieldValueNotSupported",
+          `Unsupported value: ${JSON.stringify(values)}: supported values: "All"`,
+        ),
       ]);
     }
   }
@@ -51,7 +55,9 @@ export function watchQuery(query: URLSearchParams): WatchQuery & { timeoutSecond
   const sendInitialEvents = query.has("sendInitialEvents") ? flag(query, "sendInitialEvents") : undefined;
   const match = text(query, "resourceVersionMatch");
   const forbid = (message: string) =>
-    invalid(optionsKind("ListOptions"), "", [fieldError("resourceVersionMatch", "FieldValueForbidden", `Forbidden: ${message}`)]);
+    invalid(optionsKind("ListOptions"), "", [
+      fieldError("resourceVersionMatch", "FieldValueForbidden", `Forbidden: ${message}`),
+    ]);
   if (sendInitialEvents !== undefined && match !== "NotOlderThan") {
     throw forbid("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
   }

@@ -17,7 +17,11 @@ export function route(kinds: Kinds, path: readonly string[]): Route {
   const group = root === "api" ? "" : (rest.shift() ?? "");
   const version = rest.shift() ?? "";
   let namespace: string | undefined;
-  if (rest[0] === "namespaces" && rest.length > 2 && !(group === "" && rest.length === 3 && ofNamespaces.has(rest[2] ?? ""))) {
+  if (
+    rest[0] === "namespaces" &&
+    rest.length > 2 &&
+    !(group === "" && rest.length === 3 && ofNamespaces.has(rest[2] ?? ""))
+  ) {
     namespace = rest[1] ?? "";
     rest.splice(0, 2);
   }

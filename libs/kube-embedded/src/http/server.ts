@@ -9,7 +9,7 @@ import { principalOf } from "./authentication.js";
 import { credentials, kubeconfig } from "./certificates.js";
 import { aggregatedDiscovery, discovery } from "./discovery.js";
 import { Exchange } from "./exchange.js";
-import { negotiate } from "./negotiation.js";
+import { negotiate, type Representation } from "./negotiation.js";
 import { serveObjects } from "./objects.js";
 import { OpenApi } from "./openapi.js";
 
@@ -28,6 +28,8 @@ const VERSION = {
 
 /** How long a client may take for the head of a request. */
 const HEADERS_TIMEOUT_MS = 30_000;
+/** How long a client may take for a whole request; answers, such as watches, may last. */
+const REQUEST_TIMEOUT_MS = 60_000;
 
 const OPEN_TO_ALL = new Set(["version", "healthz", "livez", "readyz"]);
 
@@ -40,7 +42,11 @@ export interface ServerOptions extends ListenOptions {
 /** Serves the API over HTTPS on a loopback address. */
 export async function listen(parts: HandlerParts, options: ServerOptions): Promise<Listening> {
   const { host, port, dir, admin, tokens } = options;
-  const keys = await credentials({ now: parts.clock.now(), random: parts.random, ...(dir === undefined ? {} : { dir }) });
+  const keys = await credentials({
+    now: parts.clock.now(),
+    random: parts.random,
+    ...(dir === undefined ? {} : { dir }),
+  });
   tokens.set(keys.adminToken, admin);
   const openapi = new OpenApi(parts.kinds);
   const server = createServer(
@@ -53,8 +59,7 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
       rejectUnauthorized: false,
       minVersion: "TLSv1.2",
       headersTimeout: HEADERS_TIMEOUT_MS,
-      // Bodies may be slow but watches last; the body limit bounds what a slow client can hold.
-      requestTimeout: 0,
+      requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: 120_000,
     },
     (request, response) => {
@@ -70,7 +75,10 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(
         error.code === "EADDRINUSE"
-          ? new FailedPreconditionError(`port ${port} of ${host} is in use: choose another one, or 0 for any free one`, { cause: error })
+          ? new FailedPreconditionError(
+              `port ${port} of ${host} is in use: choose another one, or 0 for any free one`,
+              { cause: error },
+            )
           : error,
       ),
     );
@@ -92,48 +100,61 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
     const principal = principalOf(exchange.request, tokens);
     const [root = ""] = exchange.path;
     if (principal.groups.includes("system:unauthenticated") && !OPEN_TO_ALL.has(root) && !isObjectPath(exchange.path)) {
-      throw statusError(403, "Forbidden", `forbidden: User "${principal.username}" cannot get path "${exchange.url.pathname}"`, {});
+      throw statusError(
+        403,
+        "Forbidden",
+        `forbidden: User "${principal.username}" cannot get path "${exchange.url.pathname}"`,
+        {},
+      );
     }
     if (isObjectPath(exchange.path)) return serveObjects(parts, exchange, principal);
     serveDocument(exchange, root);
   }
 
   function serveDocument(exchange: Exchange, root: string): void {
-    const { path, request } = exchange;
-    const json = (value: object) => exchange.send(200, JSON.stringify(value), negotiate(request.headers.accept));
-    if (root === "version") return json(VERSION);
     if (root === "healthz" || root === "livez" || root === "readyz") {
       exchange.head(200, "text/plain; charset=utf-8");
       exchange.response.end("ok");
       return;
     }
-    if (root === "openapi") return serveOpenApi(exchange);
-    if (root === "api" || root === "apis") {
-      const representation = negotiate(request.headers.accept);
-      if (path.length === 1 && representation.as === "APIGroupDiscoveryList") {
-        const contentType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-        return exchange.send(200, JSON.stringify(aggregatedDiscovery(parts.kinds, root)), representation, contentType);
-      }
-      const found = discovery(parts.kinds, path, url.replace("https://", ""));
-      if (found) return json(found);
-    }
-    if (path.length === 0) return json({ paths: ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"] });
-    throw noSuchResource();
+    // A form that is not there is refused (406), which is what makes clients of OpenAPI fall back from protobuf.
+    const representation = negotiate(exchange.request.headers.accept);
+    const { text, contentType, etag } = documentOf(exchange, root, representation);
+    if (etag) exchange.response.setHeader("etag", `"${etag}"`);
+    exchange.send(200, text, representation, contentType);
   }
 
-  function serveOpenApi(exchange: Exchange): void {
-    const [, version, ...rest] = exchange.path;
-    const accept = exchange.request.headers.accept;
-    // Clients ask for the protobuf form first and fall back when it is refused.
-    const representation = negotiate(accept?.includes("protobuf") && !/json|\*/.test(accept) ? accept : "application/json");
-    if (version === "v2") return exchange.send(200, openapi.v2().text, representation);
-    if (version !== "v3") throw noSuchResource();
-    if (rest.length === 0) return exchange.send(200, openapi.index(), representation);
-    const found = openapi.v3(rest.join("/"));
-    if (!found) throw noSuchResource();
-    exchange.response.setHeader("etag", `"${found.hash}"`);
-    exchange.send(200, found.text, representation);
+  function documentOf(exchange: Exchange, root: string, representation: Representation): Document {
+    const { path } = exchange;
+    const json = (value: object): Document => ({ text: JSON.stringify(value) });
+    if (root === "version") return json(VERSION);
+    if (root === "openapi") return openApiDocument(openapi, path.slice(1));
+    if ((root === "api" || root === "apis") && path.length === 1 && representation.as === "APIGroupDiscoveryList") {
+      return { ...json(aggregatedDiscovery(parts.kinds, root)), contentType: AGGREGATED };
+    }
+    const found = discovery(parts.kinds, path, url.replace("https://", ""));
+    if (found) return json(found);
+    if (path.length === 0) return json({ paths: PATHS });
+    throw noSuchResource();
   }
+}
+
+interface Document {
+  readonly text: string;
+  readonly contentType?: string;
+  readonly etag?: string;
+}
+
+const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+const PATHS = ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
+
+function openApiDocument(openapi: OpenApi, [version, ...rest]: readonly string[]): Document {
+  if (version === "v2") return { text: openapi.v2().text };
+  if (version !== "v3") throw noSuchResource();
+  if (rest.length === 0) return { text: openapi.index() };
+  const found = openapi.v3(rest.join("/"));
+  if (!found) throw noSuchResource();
+  return { text: found.text, etag: found.hash };
 }
 
 /** True for paths that name a resource, false for discovery's own. */

@@ -1,6 +1,6 @@
+import { KubeApiError } from "@tiphys/kube";
 import type { ApiRequest, HandlerParts } from "../api/handle.js";
 import { handle } from "../api/handle.js";
-import { KubeApiError } from "@tiphys/kube";
 import { type Exchange, statusOf } from "./exchange.js";
 import { bookmarkLine, eventLine, type Shaping } from "./representations.js";
 
@@ -48,7 +48,8 @@ export async function streamWatch(
   const pump = () => {
     if (corked) return;
     for (const frame of watch.take()) {
-      if (frame.type === "BOOKMARK") response.write(bookmarkLine(shaping, frame.resourceVersion, frame.initialEnd === true));
+      if (frame.type === "BOOKMARK")
+        response.write(bookmarkLine(shaping, frame.resourceVersion, frame.initialEnd === true));
       else response.write(eventLine(frame.type, frame.object, shaping, first));
       first = false;
     }

@@ -13,8 +13,7 @@ const HEAD_BYTES = 1 + 8 + 2 + 4;
 
 export function encodeRecord(record: StoreRecord): Buffer[] {
   const collection = Buffer.from(record.op === "revision" ? "" : record.collection);
-  const body =
-    record.op === "put" ? record.json : record.op === "delete" ? Buffer.from(record.key) : Buffer.alloc(0);
+  const body = record.op === "put" ? record.json : record.op === "delete" ? Buffer.from(record.key) : Buffer.alloc(0);
   const head = Buffer.allocUnsafe(HEAD_BYTES + collection.length);
   head.writeUInt8(record.op === "put" ? PUT : record.op === "delete" ? DELETE : REVISION, 0);
   head.writeDoubleLE(record.revision, 1);

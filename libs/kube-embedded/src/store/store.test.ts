@@ -166,7 +166,10 @@ it("loses no acknowledged write when the process is killed", async () => {
   const { build } = await import("esbuild");
   const script = join(root, "child.mjs");
   await build({
-    stdin: { contents: child.replace("STORE", join(process.cwd(), "libs/kube-embedded/src/store/store.ts")), resolveDir: process.cwd() },
+    stdin: {
+      contents: child.replace("STORE", join(process.cwd(), "libs/kube-embedded/src/store/store.ts")),
+      resolveDir: process.cwd(),
+    },
     bundle: true,
     platform: "node",
     format: "esm",
@@ -178,9 +181,13 @@ it("loses no acknowledged write when the process is killed", async () => {
   for (let round = 0; round < 4; round++) {
     const goal = acknowledged.size + 400 + round * 77;
     await new Promise<void>((resolve) => {
-      const running: ChildProcess = spawn(process.execPath, [script, dir, String(Math.max(0, ...acknowledged) + 1000)], {
-        stdio: ["ignore", "pipe", "inherit"],
-      });
+      const running: ChildProcess = spawn(
+        process.execPath,
+        [script, dir, String(Math.max(0, ...acknowledged) + 1000)],
+        {
+          stdio: ["ignore", "pipe", "inherit"],
+        },
+      );
       let rest = "";
       running.stdout?.on("data", (data: Buffer) => {
         const lines = (rest + data.toString()).split("\n");

@@ -1,5 +1,5 @@
-import type { KubeObject } from "@tiphys/resources";
 import { deepFreeze } from "@tiphys/canonical-json";
+import type { KubeObject } from "@tiphys/resources";
 import type { Logger } from "@tiphys/telemetry";
 import { type DurableLog, openDurableLog } from "./durable-log.js";
 import type { StoreRecord } from "./records.js";
@@ -15,6 +15,8 @@ export interface Change {
 
 /** Changes kept per collection for watches that come back. */
 const HISTORY = 4096;
+/** Requests answered from memory before the event loop gets a turn. */
+const TURN_AFTER = 100;
 const DONE = Promise.resolve();
 const EMPTY = Buffer.alloc(0);
 
@@ -141,11 +143,20 @@ export class Store {
 
   /** Resolves when everything written so far is durable; rejects when it cannot be. */
   settled(): Promise<void> {
-    return this.durable >= this.current ? DONE : this.pending;
+    if (this.durable < this.current) return this.pending;
+    // Without a disk to wait for, a burst of requests would never let go of the event loop.
+    if (++this.sinceTurn < TURN_AFTER) return DONE;
+    this.sinceTurn = 0;
+    return new Promise((resolve) => setImmediate(resolve));
   }
+  private sinceTurn = 0;
 
   /** Changes newer than `revision`, or undefined when some of them are forgotten. Then `listener` gets those to come. */
-  watch(collection: string, revision: number, listener: (change: Change) => void): { past: Change[]; stop(): void } | undefined {
+  watch(
+    collection: string,
+    revision: number,
+    listener: (change: Change) => void,
+  ): { past: Change[]; stop(): void } | undefined {
     const found = this.of(collection);
     if (revision < found.forgotten) return undefined;
     const past = found.history.filter((change) => change.revision > revision && change.revision <= this.durable);
@@ -276,6 +287,3 @@ export class Store {
     return this.captured(entries, this.current);
   }
 }
-
-
-

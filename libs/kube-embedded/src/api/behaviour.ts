@@ -1,0 +1,46 @@
+import type { KubeObject } from "@tiphys/resources";
+import type { ServedKind } from "./kinds.js";
+
+/** Builtin kinds that are stored, checked and served, but that nothing here acts on yet. */
+const storedOnly: Readonly<Record<string, string>> = {
+  "/limitranges": "no defaults or limits are applied",
+  "/resourcequotas": "quotas are not enforced",
+  "/replicationcontrollers": "no controller makes its pods",
+  "/persistentvolumes": "volumes are not provided",
+  "/persistentvolumeclaims": "claims are not bound",
+  "apps/statefulsets": "no controller makes its pods",
+  "apps/daemonsets": "no controller makes its pods",
+  "batch/cronjobs": "no controller makes its jobs",
+  "autoscaling/horizontalpodautoscalers": "nothing is scaled by it",
+  "networking.k8s.io/networkpolicies": "traffic is not restricted",
+  "policy/poddisruptionbudgets": "evictions are not held back",
+  "rbac.authorization.k8s.io/clusterroles": "access is not restricted by roles",
+  "rbac.authorization.k8s.io/clusterrolebindings": "access is not restricted by roles",
+  "rbac.authorization.k8s.io/roles": "access is not restricted by roles",
+  "rbac.authorization.k8s.io/rolebindings": "access is not restricted by roles",
+};
+
+/** What the writer of an object has to know about it: nothing is accepted as if it worked when it does not. */
+export function caveats(kind: ServedKind, object: KubeObject): string[] {
+  const missing = storedOnly[kind.collection];
+  if (missing) return [`${kind.kind} is stored only: ${missing} by the embedded cluster yet (docs/compatibility.md)`];
+  if (kind.kind !== "CustomResourceDefinition") return [];
+  const out: string[] = [];
+  for (const version of object["spec"]?.versions ?? []) {
+    if (mentions(version.schema, "x-kubernetes-validations")) {
+      out.push(
+        `version ${version.name}: x-kubernetes-validations are stored but not evaluated yet (docs/compatibility.md)`,
+      );
+    }
+  }
+  if (object["spec"]?.conversion?.strategy === "Webhook") {
+    out.push("conversion by webhook is not done yet: versions differ in apiVersion only (docs/compatibility.md)");
+  }
+  return out;
+}
+
+function mentions(value: unknown, key: string): boolean {
+  if (value === null || typeof value !== "object") return false;
+  if (!Array.isArray(value) && Object.hasOwn(value, key)) return true;
+  return Object.values(value).some((member) => mentions(member, key));
+}
