@@ -79,6 +79,9 @@ function runCommand(
   return new Promise((resolve) => {
     const [program, ...args] = command;
     const { TIPHYS_REPORT_TOKEN: _, ...own } = env;
+    // Before the command starts: a signal right after its first output would otherwise end us and leave the command behind.
+    const forward = (signal: NodeJS.Signals) => child.kill(signal);
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, forward);
     const child = spawn(program ?? "", args, {
       stdio: ["inherit", keep ? "pipe" : "inherit", "inherit"],
       env: own as NodeJS.ProcessEnv,
@@ -91,8 +94,6 @@ function runCommand(
         process.stdout.once("drain", () => child.stdout?.resume());
       }
     });
-    const forward = (signal: NodeJS.Signals) => child.kill(signal);
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, forward);
     const left = Date.parse(env["ARGO_DEADLINE"] ?? "") - Date.now();
     let late = false;
     const timers: NodeJS.Timeout[] = [];

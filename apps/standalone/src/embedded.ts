@@ -10,7 +10,7 @@ import { createDialer } from "@tiphys/dialer";
 import { clusterAdmin, type RandomBytes } from "@tiphys/identity";
 import { createFileJournal } from "@tiphys/journal";
 import { createInformers, type Informers, isAlreadyExists, type KubeClient } from "@tiphys/kube";
-import { createKubeControllers } from "@tiphys/kube-controllers";
+import { createIngressStatusController, createKubeControllers } from "@tiphys/kube-controllers";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import { type BackendStats, createClusterProxy, createClusterResolver, createNodeRuntime } from "@tiphys/node-runtime";
 import { createLocalQueue } from "@tiphys/queue";
@@ -135,6 +135,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     });
     await run(proxy);
     traffic = () => proxy.stats();
+    await run(createIngressStatusController({ informers, clock, journal, log, metrics, hostname: "localhost" }));
 
     const spawner = createSpawner({ log });
     stops.push(() => spawner.stop());

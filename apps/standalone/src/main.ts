@@ -84,9 +84,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     });
     stopDemo = demo.stop;
     await demo.ending;
-    say(
-      `${pc.green("demo done")}: one release promoted, one aborted, every request in between answered by a running version`,
-    );
+    say(`${pc.green("demo done")}: one release promoted, one aborted, no request unanswered`);
   } catch (error) {
     if (abort.signal.aborted) return;
     say(pc.red(`demo failed: ${messageOf(error)}`));

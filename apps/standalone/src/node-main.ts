@@ -5,7 +5,9 @@ import { createSpawner } from "@tiphys/child-process";
 import { systemClock } from "@tiphys/clock";
 import { createDialer } from "@tiphys/dialer";
 import { InvalidArgumentError } from "@tiphys/errors";
+import { createMemoryJournal } from "@tiphys/journal";
 import { createHttpKubeClient, createInformers, loadKubeconfig } from "@tiphys/kube";
+import { createIngressStatusController } from "@tiphys/kube-controllers";
 import { type BackendStats, createClusterProxy, createClusterResolver, createNodeRuntime } from "@tiphys/node-runtime";
 import { types } from "@tiphys/resources";
 import { runUntilSignal, type Service } from "@tiphys/service-host";
@@ -90,4 +92,12 @@ const asService = (part: {
   stop(): Promise<void>;
   ready(): Promise<string | undefined>;
 }): Service => part;
-await runUntilSignal([outside, asService(proxy), asService(node), announce], log, process);
+const ingressStatus = createIngressStatusController({
+  informers,
+  clock,
+  journal: createMemoryJournal(),
+  log,
+  metrics,
+  hostname: "localhost",
+});
+await runUntilSignal([outside, asService(proxy), asService(node), ingressStatus, announce], log, process);

@@ -1,1 +1,2 @@
 export { createKubeControllers, type KubeControllersDeps } from "./create.js";
+export * from "./ingress-status.js";

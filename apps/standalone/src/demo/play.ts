@@ -12,7 +12,7 @@ import type { Logger } from "@tiphys/telemetry";
 import { githubPush, type Push, startForge } from "./forge.js";
 import { openSettings, seedCluster, seedRepositories } from "./seed.js";
 import { playStory } from "./story.js";
-import { startTraffic } from "./traffic.js";
+import { startTraffic, type Traffic } from "./traffic.js";
 
 export interface DemoOptions {
   readonly client: KubeClient;
@@ -91,7 +91,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   say(`forge ${forge.url} serves the shop's repositories`);
 
   const play = async () => {
-    const traffic = startTraffic(clock, options.ingressUrl, CUSTOMERS_PER_SECOND);
+    let traffic: Traffic | undefined;
     try {
       await playStory({
         informers,
@@ -101,13 +101,16 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
         authorization: `Basic ${Buffer.from(`forge:${settings.token.reveal()}`).toString("base64")}`,
         ingressUrl: options.ingressUrl,
         redeliver: tellSource,
-        traffic: traffic.count,
+        openShop: () => {
+          traffic = startTraffic(clock, options.ingressUrl, CUSTOMERS_PER_SECOND);
+          return traffic.count;
+        },
         say,
         signal: options.signal,
         patience: options.patience,
       });
     } finally {
-      await traffic.stop();
+      await traffic?.stop();
     }
   };
   const ending = play();

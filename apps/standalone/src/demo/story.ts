@@ -49,7 +49,8 @@ export interface StoryOptions {
   readonly ingressUrl: string;
   /** Tells the event source of a push again; the same delivery id makes it the same event. */
   readonly redeliver: (push: Push) => Promise<void>;
-  readonly traffic: () => TrafficCount;
+  /** Lets customers in, once there is something to visit. */
+  readonly openShop: () => () => TrafficCount;
   readonly say: (text: string) => void;
   readonly signal: AbortSignal;
   /** Milliseconds for one stage. */
@@ -72,6 +73,7 @@ export async function playStory(options: StoryOptions): Promise<void> {
     types.rollouts,
     (rollouts) => (shop(rollouts)?.["status"]?.availableReplicas ?? 0) > 0,
   );
+  const traffic = options.openShop();
   for (const [index, release] of releases.entries()) {
     const later = releases.slice(index + 1).map(({ version }) => version);
     const now = await versionOf(options.gitFolder);
@@ -79,13 +81,19 @@ export async function playStory(options: StoryOptions): Promise<void> {
       say(`shop ${release.version} was released before`);
       continue;
     }
-    await playRelease(release, options, wait);
+    await playRelease(release, options, wait, traffic);
   }
 }
 
 type Wait = (goal: string, type: ResourceType, check: (objects: readonly KubeObject[]) => boolean) => Promise<void>;
 
-async function playRelease(release: Release, options: StoryOptions, wait: Wait): Promise<void> {
+async function playRelease(
+  release: Release,
+  options: StoryOptions,
+  wait: Wait,
+  traffic: () => TrafficCount,
+): Promise<void> {
+  const before = traffic();
   const { informers, say } = options;
   if ((await versionOf(options.gitFolder)) === release.version) {
     say(`shop ${release.version} had been pushed before: the forge tells it again`);
@@ -123,8 +131,10 @@ async function playRelease(release: Release, options: StoryOptions, wait: Wait):
     return app?.["status"]?.sync?.revision === commit?.commit && app?.["status"]?.sync?.status === "Synced";
   });
 
+  // The status must be about this very spec: right after a sync it still tells of the version before.
   const isCurrent = (rollout: KubeObject | undefined) =>
-    rollout?.["spec"]?.template?.metadata?.annotations?.["shop/version"] === release.version;
+    rollout?.["spec"]?.template?.metadata?.annotations?.["shop/version"] === release.version &&
+    rollout["status"]?.observedGeneration === String(rollout.metadata.generation);
   if (release.ending === "healthy") {
     await wait(`the canary of ${release.version} was promoted`, types.rollouts, (all) => {
       const rollout = shop(all);
@@ -151,8 +161,18 @@ async function playRelease(release: Release, options: StoryOptions, wait: Wait):
     await servedByStable(options);
   }
   checkChange(options, release, change);
-  const { served, failed } = options.traffic();
-  say(`customers so far: ${served} served, ${failed} failed`);
+  const { served, failed, unanswered } = traffic();
+  if (unanswered > before.unanswered) {
+    throw new FailedPreconditionError(
+      `${unanswered - before.unanswered} requests were answered by no version of the shop`,
+    );
+  }
+  if (release.ending === "healthy" && failed > before.failed) {
+    throw new FailedPreconditionError(`${failed - before.failed} requests failed during a good release`);
+  }
+  say(
+    `customers: ${served - before.served} served, ${failed - before.failed} met an error of the canary, none unanswered`,
+  );
 }
 
 const shop = (rollouts: readonly KubeObject[]) =>

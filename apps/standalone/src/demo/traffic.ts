@@ -2,9 +2,12 @@ import { request } from "node:http";
 import { type Clock, sleep } from "@tiphys/clock";
 
 export interface TrafficCount {
-  /** Requests answered with a status below 500. */
+  /** Requests that a version of the shop answered with a status below 500. */
   readonly served: number;
+  /** Requests that a version of the shop answered with an error of its own. */
   readonly failed: number;
+  /** Requests that no version answered: what a release must never cause. */
+  readonly unanswered: number;
 }
 
 export interface Traffic {
@@ -39,16 +42,18 @@ export function startTraffic(clock: Clock, ingressUrl: string, perSecond: number
   const abort = new AbortController();
   let served = 0;
   let failed = 0;
+  let unanswered = 0;
   const customers = (async () => {
     for (let customer = 1; !abort.signal.aborted; customer++) {
-      const { status } = await visit(ingressUrl, customer);
-      if (status > 0 && status < 500) served++;
+      const { status, version } = await visit(ingressUrl, customer);
+      if (version === "") unanswered++;
+      else if (status < 500) served++;
       else failed++;
       await sleep(clock, 1000 / perSecond, abort.signal).catch(() => {});
     }
   })();
   return {
-    count: () => ({ served, failed }),
+    count: () => ({ served, failed, unanswered }),
     async stop() {
       abort.abort();
       await customers;
