@@ -8,7 +8,7 @@ import { type Informers, isAlreadyExists } from "@tiphys/kube";
 import type { ManifestService } from "@tiphys/render";
 import { type Application, type AppProject, keyOf, keyText, type ObjectKey, types } from "@tiphys/resources";
 import type { Service } from "@tiphys/service-host";
-import type { Logger, Metrics } from "@tiphys/telemetry";
+import type { Logger, Metrics, Tracer } from "@tiphys/telemetry";
 import { factPublisher } from "./facts.js";
 import { createLiveState } from "./live-state.js";
 import { createDeliveryReconciler } from "./reconciler.js";
@@ -22,6 +22,8 @@ export interface AppControllerDeps {
   readonly journal: Journal;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Spans of what controllers do, exported where it says. */
+  readonly tracer?: Tracer;
   readonly random: RandomBytes;
   /** Facts for viewers are published here. */
   readonly bus?: Bus;
@@ -94,6 +96,7 @@ export function createAppController(deps: AppControllerDeps): AppController {
     journal: deps.journal,
     log,
     metrics,
+    ...(deps.tracer ? { tracer: deps.tracer } : {}),
     workers: deps.workers ?? 10,
     owns: (key) => key.namespace === namespace && (deps.owns?.(key) ?? true),
     ...(deps.killPoint ? { killPoint: deps.killPoint } : {}),

@@ -95,6 +95,7 @@ export function createEventsGateway(deps: EventsGatewayDeps): EventsGateway {
     log,
     journal: deps.journal,
     metrics: deps.metrics,
+    ...(deps.tracer ? { tracer: deps.tracer } : {}),
     statusSubresource: true,
     ...(deps.owns ? { owns: deps.owns } : {}),
     ...(deps.killPoint ? { killPoint: deps.killPoint } : {}),

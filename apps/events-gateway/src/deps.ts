@@ -5,7 +5,7 @@ import type { RandomBytes } from "@tiphys/identity";
 import type { Journal } from "@tiphys/journal";
 import type { Informers } from "@tiphys/kube";
 import type { ObjectKey } from "@tiphys/resources";
-import type { Logger, Metrics } from "@tiphys/telemetry";
+import type { Logger, Metrics, Tracer } from "@tiphys/telemetry";
 
 /** The outside world of the events gateway. */
 export interface EventsGatewayDeps {
@@ -17,6 +17,8 @@ export interface EventsGatewayDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Spans of what controllers do, exported where it says. */
+  readonly tracer?: Tracer;
   readonly random: RandomBytes;
   readonly dialer: Dialer;
   /** Address that webhook ports listen on; default 127.0.0.1. */

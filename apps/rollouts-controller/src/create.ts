@@ -8,7 +8,7 @@ import { metricProviders } from "@tiphys/metric-providers";
 import { controllerOf, type KubeObject, keyOf, type ObjectKey, type Rollout, types } from "@tiphys/resources";
 import { analysesOf, servicesOf, type TrafficRouter } from "@tiphys/rollout";
 import type { Service } from "@tiphys/service-host";
-import type { Logger, Metrics } from "@tiphys/telemetry";
+import type { Logger, Metrics, Tracer } from "@tiphys/telemetry";
 import { trafficRouters } from "@tiphys/traffic-routers";
 import { analysisReconciler } from "./analysis-reconciler.js";
 import { experimentReconciler } from "./experiment-reconciler.js";
@@ -21,6 +21,8 @@ export interface RolloutsControllerDeps {
   readonly journal: Journal;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Spans of what controllers do, exported where it says. */
+  readonly tracer?: Tracer;
   /** Names Events. */
   readonly random: RandomBytes;
   /** Metric providers dial through it. */
@@ -63,6 +65,7 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
     journal: deps.journal,
     log,
     metrics,
+    ...(deps.tracer ? { tracer: deps.tracer } : {}),
     workers: deps.workers ?? WORKERS,
     ...(deps.owns ? { owns: deps.owns } : {}),
     ...(deps.killPoint ? { killPoint: deps.killPoint } : {}),

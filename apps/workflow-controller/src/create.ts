@@ -8,7 +8,7 @@ import type { Informers } from "@tiphys/kube";
 import { type ObjectKey, types } from "@tiphys/resources";
 import type { Secret } from "@tiphys/secret";
 import type { Service } from "@tiphys/service-host";
-import type { Logger, Metrics } from "@tiphys/telemetry";
+import type { Logger, Metrics, Tracer } from "@tiphys/telemetry";
 import { executorFiles } from "./executor-files.js";
 import { BY_WORKFLOW, workflowIndex, workflowReconciler } from "./reconciler.js";
 import { createReportServer, listen } from "./report-server.js";
@@ -20,6 +20,8 @@ export interface WorkflowControllerDeps {
   readonly journal: Journal;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Spans of what controllers do, exported where it says. */
+  readonly tracer?: Tracer;
   readonly random: RandomBytes;
   readonly archive?: Archive;
   readonly executor: ExecutorOptions;
@@ -94,6 +96,7 @@ export function createWorkflowController(deps: WorkflowControllerDeps): Workflow
     journal: deps.journal,
     log,
     metrics: deps.metrics,
+    ...(deps.tracer ? { tracer: deps.tracer } : {}),
     ...(deps.workers === undefined ? {} : { workers: deps.workers }),
     ...(deps.owns ? { owns: deps.owns } : {}),
     ...(deps.killPoint ? { killPoint: deps.killPoint } : {}),

@@ -2,7 +2,7 @@ import type { Clock } from "@tiphys/clock";
 import type { Journal } from "@tiphys/journal";
 import type { CacheChange, Informers } from "@tiphys/kube";
 import type { ObjectKey, ResourceType } from "@tiphys/resources";
-import type { Logger, Metrics } from "@tiphys/telemetry";
+import type { Logger, Metrics, Tracer } from "@tiphys/telemetry";
 import type { Reconciler } from "./reconciler.js";
 
 export interface ControllerOptions<State, Action, Fact> {
@@ -22,6 +22,8 @@ export interface ControllerOptions<State, Action, Fact> {
   readonly journal: Journal;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Every action becomes a span of the change that its object carries; absent: no spans. */
+  readonly tracer?: Tracer;
   /** Passes at the same time; never two of one key. */
   readonly workers?: number;
   /** Sharding: asked before every pass, also with one replica. */

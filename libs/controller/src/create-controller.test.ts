@@ -3,7 +3,7 @@ import { InvalidArgumentError, WaitError } from "@tiphys/errors";
 import { createMemoryJournal, type Journal } from "@tiphys/journal";
 import { createInformers, type Informers, isAlreadyExists, type KubeClient } from "@tiphys/kube";
 import { controllerRef, type KubeObject, keyOf, type ResourceType, types } from "@tiphys/resources";
-import { noMetrics, silentLogger } from "@tiphys/telemetry";
+import { noMetrics, silentLogger, type Tracer } from "@tiphys/telemetry";
 import {
   type ControllerOptions,
   createController,
@@ -435,4 +435,34 @@ describe("a crash at any border", () => {
       expect(cluster.writes.filter((write) => write.startsWith("ADDED configmaps"))).toHaveLength(3);
     }
   });
+});
+
+it("makes every action a span of the trace that the object's change began", async () => {
+  const w = world();
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const changed = toy("a");
+  changed.metadata.annotations = {
+    "tiphys.dev/change": "01J0000000000000000000000A",
+    "tiphys.dev/traceparent": traceparent,
+  };
+  w.cluster.set(toys, changed);
+  const spans: unknown[] = [];
+  const tracer: Tracer = {
+    span(name, options, work) {
+      spans.push({ name, ...options });
+      return work(undefined as never);
+    },
+    stop: async () => {},
+  };
+  const controller = await run<KubeObject, string, void>(
+    w,
+    { plan: () => ({ actions: ["paint"], reasons: [] }) },
+    { tracer },
+  );
+  expect(spans).toContainEqual({
+    name: "paint",
+    traceparent,
+    attributes: { "tiphys.controller": "toys", "tiphys.object": "shop/a" },
+  });
+  await controller.stop();
 });

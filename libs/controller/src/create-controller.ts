@@ -10,6 +10,7 @@ import {
   parseKey,
   type ResourceType,
 } from "@tiphys/resources";
+import { noTracer } from "@tiphys/telemetry";
 import type { Controller, ControllerOptions, Watch } from "./controller.js";
 import { type Explanation, explainFrom } from "./explain.js";
 import { KilledError, marked } from "./kill-point.js";
@@ -54,6 +55,7 @@ export function createController<State, Action, Fact>(
     clock,
     journal: options.journal,
     killPoint: marked(options.killPoint),
+    tracer: options.tracer ?? noTracer,
   };
   const queue = new WorkQueue({
     clock,

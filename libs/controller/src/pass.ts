@@ -4,6 +4,7 @@ import { changeOf } from "@tiphys/identity";
 import type { Journal } from "@tiphys/journal";
 import type { KubeClient } from "@tiphys/kube";
 import { type KubeObject, keyOf, keyText, type ResourceType } from "@tiphys/resources";
+import type { Tracer } from "@tiphys/telemetry";
 import { KilledError } from "./kill-point.js";
 import { effectivePatch, mergePatch, stored } from "./merge-patch.js";
 import type { Outcome, Plan, Reconciler } from "./reconciler.js";
@@ -18,6 +19,7 @@ export interface PassDeps<State, Action, Fact> {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly killPoint: (name: string) => void;
+  readonly tracer: Tracer;
 }
 
 export interface PassResult {
@@ -48,7 +50,7 @@ export async function pass<State, Action, Fact>(
     signal.throwIfAborted();
     killPoint(`act:${index}`);
     try {
-      outcomes.push({ ok: true, fact: await reconciler.act(action, signal) });
+      outcomes.push({ ok: true, fact: await traced(object, deps, action, signal) });
     } catch (error) {
       if (!reconciler.report || error instanceof KilledError || signal.aborted) throw error;
       outcomes.push({ ok: false, error });
@@ -61,6 +63,20 @@ export async function pass<State, Action, Fact>(
   killPoint("done");
   const failed = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
   return { failed, ...(final.lookAgainAt ? { lookAgainAt: final.lookAgainAt } : {}) };
+}
+
+/** One action as a span of the trace that its object's change began. */
+function traced<State, Action, Fact>(
+  object: KubeObject,
+  { reconciler, name, tracer }: PassDeps<State, Action, Fact>,
+  action: Action,
+  signal: AbortSignal,
+): Promise<Fact> {
+  const traceparent = changeOf(object)?.traceparent;
+  const attributes = { "tiphys.controller": name, "tiphys.object": keyText(keyOf(object)) };
+  return tracer.span(reconciler.describe(action), { attributes, ...(traceparent ? { traceparent } : {}) }, () =>
+    reconciler.act(action, signal),
+  );
 }
 
 async function write<State, Action, Fact>(
