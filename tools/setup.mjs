@@ -25,14 +25,15 @@ export function ensureInstalled({ dev }) {
   const installed = existsSync(marker) ? JSON.parse(readFileSync(marker, "utf8")) : undefined;
   if (installed?.lock === lock && (installed.dev || !dev)) return;
   console.error(dev ? "Installing packages and test tools…" : "Installing packages…");
-  const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...(dev ? ["--include=dev"] : ["--omit=dev"])];
+  // Not `npm ci`: the lock file may lack binaries of other platforms, which only `install` then adds for this one.
+  const args = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error", ...(dev ? ["--include=dev"] : ["--omit=dev"])];
   const { status } = spawnSync("npm", args, {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, NODE_ENV: "" },
   });
   if (status !== 0) {
-    console.error("npm ci failed; nothing was started. Its output above says why.");
+    console.error("npm install failed; nothing was started. Its output above says why.");
     process.exit(1);
   }
   writeFileSync(marker, JSON.stringify({ lock, dev }));
