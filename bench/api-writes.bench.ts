@@ -1,62 +1,98 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { systemClock } from "@tiphys/clock";
 import { clusterAdmin } from "@tiphys/identity";
 import { createHttpKubeClient, type KubeClient, loadKubeconfig } from "@tiphys/kube";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
-import { type KubeObject, types } from "@tiphys/resources";
-import { silentLogger } from "@tiphys/telemetry";
+import { types } from "@tiphys/resources";
 import { bench, inParallel, seconds } from "./harness.js";
+import { clock, configMap, createNamespace, inTemporaryFolder, log, realKubeconfig, writeLimit } from "./world.js";
 
-const WRITES = 2_000;
+const WRITES = 3000;
 const WIDTH = 64;
-const log = silentLogger;
-const clock = systemClock();
+const CLIENT = "--client";
 
-const configMap = (namespace: string, name: string): KubeObject => ({
-  apiVersion: "v1",
-  kind: "ConfigMap",
-  metadata: { namespace, name },
-  data: { text: "x".repeat(900) },
-});
-
-async function creates(client: KubeClient, namespace: string): Promise<number> {
-  await client.create(types.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+/** Durable creates per second, then server-side applies per second that change one field of an existing object. */
+async function drive(client: KubeClient): Promise<{ creates: number; applies: number }> {
+  const namespace = `bench-${randomBytes(4).toString("hex")}`;
+  await createNamespace(client, namespace);
   const taken = await seconds(() =>
     inParallel(WRITES, WIDTH, (n) => client.create(types.configMaps, configMap(namespace, `c${n}`))),
   );
+  const apply = (n: number, round: string) => {
+    const body = { ...configMap(namespace, `c${n % WIDTH}`), data: { round: `${round}-${n}` } };
+    const options = { fieldManager: "bench", force: true };
+    const key = { namespace, name: `c${n % WIDTH}` };
+    return client.patch(types.configMaps, key, { type: "apply", body }, options);
+  };
+  await inParallel(WIDTH, WIDTH, (n) => apply(n, "first"));
+  const applied = await seconds(() => inParallel(WRITES, WIDTH, (n) => apply(n, "next")));
   await client.delete(types.namespaces, { name: namespace });
-  return WRITES / taken;
+  return { creates: WRITES / taken, applies: WRITES / applied };
 }
 
-/** Durable creates per second: the embedded API in memory and over HTTPS, and the real one where a kubeconfig names it. */
-await bench({
-  name: "api-writes",
-  async run(index) {
-    const dir = await mkdtemp(join(tmpdir(), "bench-"));
-    const kube = await createEmbeddedKube({ dir, clock, random: randomBytes, log });
-    const figures: Record<string, number> = {};
-    try {
-      figures["embedded_creates_per_second"] = await creates(kube.client(clusterAdmin), "memory");
-      const listener = await kube.listen({ host: "127.0.0.1", port: 0 });
-      const overHttps = createHttpKubeClient({ connection: await loadKubeconfig({ text: listener.kubeconfig }), log });
-      figures["embedded_https_creates_per_second"] = await creates(overHttps, "https");
-      overHttps.close();
-      await listener.close();
-    } finally {
-      await kube.stop();
-      await rm(dir, { recursive: true, force: true });
-    }
-    const real = process.env["TIPHYS_REAL_KUBECONFIG"];
-    if (real) {
-      const client = createHttpKubeClient({ connection: await loadKubeconfig({ path: real }), log });
-      figures["real_creates_per_second"] = await creates(client, `bench-${process.pid}-${index}`);
-      figures["embedded_https_to_real_ratio"] =
-        (figures["embedded_https_creates_per_second"] ?? 0) / figures["real_creates_per_second"];
-      client.close();
-    }
-    return figures;
-  },
-});
+async function driveOverHttps(kubeconfig: string): Promise<{ creates: number; applies: number }> {
+  const client = createHttpKubeClient({ connection: await loadKubeconfig({ path: kubeconfig }), log });
+  try {
+    return await drive(client);
+  } finally {
+    client.close();
+  }
+}
+
+/** The client in a process of its own, so that it does not take the server's processor time. */
+function driveFromOutside(kubeconfig: string): Promise<{ creates: number; applies: number }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [process.argv[1] ?? "", CLIENT, kubeconfig], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let text = "";
+    child.stdout.on("data", (chunk) => {
+      text += chunk;
+    });
+    child.once("close", (code) =>
+      code === 0 ? resolve(JSON.parse(text)) : reject(new Error(`the client ended with ${code}`)),
+    );
+  });
+}
+
+if (process.argv.includes(CLIENT)) {
+  const kubeconfig = process.argv[process.argv.indexOf(CLIENT) + 1] ?? "";
+  process.stdout.write(JSON.stringify(await driveOverHttps(kubeconfig)));
+} else {
+  await bench({
+    name: "api-writes",
+    run: () =>
+      inTemporaryFolder(async (dir) => {
+        const figures: Record<string, number> = {};
+        const note = (prefix: string, { creates, applies }: { creates: number; applies: number }) => {
+          figures[`${prefix}creates_per_second`] = creates;
+          figures[`${prefix}applies_per_second`] = applies;
+        };
+        const kube = await createEmbeddedKube({ dir: join(dir, "cluster"), clock, random: randomBytes, log });
+        try {
+          const client = kube.client(clusterAdmin);
+          figures["memory_write_limit_per_second"] = await writeLimit(client);
+          note("memory_", await drive(client));
+          const listener = await kube.listen({ host: "127.0.0.1", port: 0 });
+          const kubeconfig = join(dir, "kubeconfig");
+          await writeFile(kubeconfig, listener.kubeconfig, { mode: 0o600 });
+          const before = process.cpuUsage();
+          note("https_", await driveFromOutside(kubeconfig));
+          const used = process.cpuUsage(before);
+          figures["https_server_cpu_us_per_write"] = (used.user + used.system) / (2 * WRITES);
+          await listener.close();
+        } finally {
+          await kube.stop();
+        }
+        if (realKubeconfig) {
+          const real = await driveFromOutside(realKubeconfig);
+          note("real_", real);
+          figures["https_to_real_creates_ratio"] = (figures["https_creates_per_second"] ?? 0) / real.creates;
+          figures["https_to_real_applies_ratio"] = (figures["https_applies_per_second"] ?? 0) / real.applies;
+        }
+        return figures;
+      }),
+  });
+}

@@ -16,8 +16,10 @@ const names = readdirSync(folder)
   .map((name) => name.slice(0, -".bench.ts".length))
   .sort();
 const wanted = process.argv.slice(2);
+const runsAt = wanted.indexOf("--runs");
+const runs = runsAt < 0 ? [] : wanted.splice(runsAt, 2);
 if (wanted.length === 0) {
-  console.log(`npm run bench -- NAME…   one of: ${names.join(", ")}, all`);
+  console.log(`npm run bench -- NAME… [--runs N]   NAME is one of: ${names.join(", ")}, all`);
   process.exit(0);
 }
 const chosen = wanted.includes("all") ? names : wanted;
@@ -40,6 +42,7 @@ for (const name of chosen) {
     format: "esm",
     target: "node20",
     packages: "external",
+    keepNames: true,
     alias: Object.fromEntries(
       ["libs", "apps"].flatMap((group) =>
         readdirSync(join(root, group))
@@ -49,6 +52,6 @@ for (const name of chosen) {
     ),
     logLevel: "warning",
   });
-  const { status } = spawnSync(process.execPath, ["--expose-gc", outfile], { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, ["--expose-gc", outfile, ...runs], { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Clock } from "@tiphys/clock";
 import { codeOf, LimitExceededError, UnauthenticatedError } from "@tiphys/errors";
 import type { Principal, RandomBytes } from "@tiphys/identity";
@@ -18,7 +17,10 @@ const BCRYPT_ROUNDS = 10;
 const MAX_FAILURES = 5;
 const FAILURE_WINDOW_MS = 300_000;
 const MAX_USERNAME_BYTES = 32;
+const MAX_PASSWORD_LENGTH = 1_024;
 const MAX_NAMES = 10_000;
+/** Logins that wait for their turn: hashing takes the processor for a while, so they go one by one. */
+const MAX_WAITING = 100;
 /** Verified tokens that are remembered, so that a page full of requests costs one verification. */
 const MAX_VERIFIED = 1_000;
 
@@ -63,32 +65,52 @@ export async function openAccounts({ client, namespace, clock, random }: Account
       { type: "merge", body: { data: missing } },
     );
   }
-  const key = new TextEncoder().encode(decode(secret["data"], "server.secretkey"));
-  const hash = decode(secret["data"], "admin.password") ?? "";
+  const key = Buffer.from(secret["data"]?.["server.secretkey"] ?? "", "base64");
   const failures = new Map<string, { count: number; since: number }>();
   const verified = new Map<string, { principal: Principal; expires: number }>();
+  const passwordSetAt = Date.parse(decode(secret["data"], "admin.passwordMtime") ?? "");
+  let waiting = 0;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One at a time: attempts side by side would all pass before the first of them counts as failed. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (waiting >= MAX_WAITING) throw new LimitExceededError("too many logins at once; try again in a moment");
+    waiting++;
+    const turn = last.then(work).finally(() => {
+      waiting--;
+    });
+    last = turn.catch(() => {});
+    return turn;
+  }
+
+  async function matches(username: string, password: string): Promise<boolean> {
+    const now = clock.now().getTime();
+    const recent = failures.get(username);
+    if (recent && now - recent.since > FAILURE_WINDOW_MS) failures.delete(username);
+    else if (recent && recent.count >= MAX_FAILURES) {
+      throw new LimitExceededError("too many failed logins for this user; try again in five minutes");
+    }
+    const current = await client.get(types.secrets, { namespace, name: SECRET_NAME });
+    // The hash is compared for unknown names too: the time taken must not tell which names exist.
+    const right = await bcrypt.compare(password, decode(current["data"], "admin.password") ?? "");
+    if (right && username === "admin") {
+      failures.delete(username);
+      return true;
+    }
+    const oldest = failures.keys().next().value;
+    if (failures.size >= MAX_NAMES && oldest !== undefined) failures.delete(oldest);
+    const entry = failures.get(username) ?? { count: 0, since: now };
+    failures.set(username, { ...entry, count: entry.count + 1 });
+    return false;
+  }
 
   return {
     async login(username, password) {
-      if (Buffer.byteLength(username) > MAX_USERNAME_BYTES)
+      const tooLong = Buffer.byteLength(username) > MAX_USERNAME_BYTES || password.length > MAX_PASSWORD_LENGTH;
+      if (tooLong || !(await inTurn(() => matches(username, password))))
         throw new UnauthenticatedError("Invalid username or password");
-      const now = clock.now().getTime();
-      const recent = failures.get(username);
-      if (recent && now - recent.since > FAILURE_WINDOW_MS) failures.delete(username);
-      else if (recent && recent.count >= MAX_FAILURES) {
-        throw new LimitExceededError("too many failed logins for this user; try again in five minutes");
-      }
-      // The hash is compared for unknown names too: the time taken must not tell which names exist.
-      const matches = await bcrypt.compare(password, hash);
-      if (!matches || username !== "admin") {
-        if (failures.size >= MAX_NAMES) failures.clear();
-        const entry = failures.get(username) ?? { count: 0, since: now };
-        failures.set(username, { ...entry, count: entry.count + 1 });
-        throw new UnauthenticatedError("Invalid username or password");
-      }
-      failures.delete(username);
-      const seconds = Math.floor(now / 1000);
-      return await new SignJWT({ jti: randomUUID() })
+      const seconds = Math.floor(clock.now().getTime() / 1000);
+      return await new SignJWT({ jti: Buffer.from(random(16)).toString("hex") })
         .setProtectedHeader({ alg: "HS256", typ: "JWT" })
         .setIssuer(ISSUER)
         .setSubject(`${username}:login`)
@@ -106,6 +128,9 @@ export async function openAccounts({ client, namespace, clock, random }: Account
         const username = (payload.sub ?? "").split(":")[0] ?? "";
         if (username !== "admin") throw new UnauthenticatedError(`account ${username} does not exist`);
         const principal: Principal = { username, groups: ["system:authenticated"] };
+        // Times in tokens are whole seconds.
+        if ((payload.iat ?? 0) < Math.floor(passwordSetAt / 1000))
+          throw new UnauthenticatedError("the password has changed since");
         if (verified.size >= MAX_VERIFIED) verified.clear();
         verified.set(token, { principal, expires: (payload.exp ?? 0) * 1000 });
         return principal;

@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { extname, join, normalize } from "node:path";
+import { extname, join, normalize, sep } from "node:path";
 
 const contentTypes: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -18,7 +18,7 @@ export function consoleFiles(folder: string) {
     }
     const path = normalize(decodeURIComponentSafely(new URL(request.url ?? "/", "http://local").pathname));
     const wanted = join(folder, path);
-    const inside = wanted.startsWith(folder) && extname(wanted) !== "" && (await isFile(wanted));
+    const inside = wanted.startsWith(folder + sep) && extname(wanted) !== "" && (await isFile(wanted));
     const file = inside ? wanted : join(folder, "index.html");
     const body = await readFile(file).catch(() => undefined);
     if (!body) {
@@ -28,9 +28,11 @@ export function consoleFiles(folder: string) {
     response.writeHead(200, {
       "content-type": contentTypes[extname(file)] ?? "application/octet-stream",
       "cache-control": "no-cache",
-      "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+      "content-security-policy":
+        "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
       "x-content-type-options": "nosniff",
       "x-frame-options": "DENY",
+      "referrer-policy": "same-origin",
     });
     response.end(request.method === "HEAD" ? undefined : body);
   };

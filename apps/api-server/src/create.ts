@@ -13,11 +13,12 @@ import { consoleFiles } from "./console-files.js";
 import { grpcServices, openMethods } from "./grpc.js";
 import { createHistory, type HistoryOptions } from "./history.js";
 import { createOperations } from "./operations.js";
-import { openPort, type Port } from "./port.js";
+import { openPort, type Patience, type Port } from "./port.js";
 import { type RefreshRepository, repositoryWebhook } from "./repository-webhook.js";
 import { createRouter, json } from "./router.js";
-import { routes } from "./routes.js";
+import { routes } from "./routes/index.js";
 import { servingCertificate } from "./serving-certificate.js";
+import { unserved } from "./unserved.js";
 
 export interface ApiServerDeps {
   readonly client: KubeClient;
@@ -36,6 +37,8 @@ export interface ApiServerDeps {
   readonly consoleFolder?: string;
   /** Reflection needs packages that load slowly; laptops can do without. */
   readonly reflection?: boolean;
+  /** How long slow clients may take; seconds when absent. */
+  readonly patience?: Patience;
 }
 
 export interface ApiServer extends Service {
@@ -91,7 +94,9 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
           ...(deps.refreshRepository ? [repositoryWebhook(client, namespace, deps.refreshRepository)] : []),
           { method: "GET", path: "/healthz", open: true, handler: () => ({ status: "ok" }) },
         ],
+        unserved,
         authenticate: (request) => authenticate(request, opened),
+        log,
       });
       const files = deps.consoleFolder ? consoleFiles(deps.consoleFolder) : undefined;
       port = await openPort({
@@ -100,6 +105,7 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
         ...tls,
         grpc,
         log,
+        ...(deps.patience ? { patience: deps.patience } : {}),
         http: async (request, response) => {
           try {
             if (await router.handle(request, response)) return;
@@ -117,10 +123,11 @@ export function createApiServer(deps: ApiServerDeps): ApiServer {
       log.info("api-server listens", { port: port.port });
     },
     async stop() {
-      await port?.close();
-      grpc?.forceShutdown();
+      const [openedPort, openedGrpc] = [port, grpc];
       port = undefined;
       grpc = undefined;
+      await openedPort?.close();
+      openedGrpc?.forceShutdown();
     },
     ready: async () => (port ? undefined : "the port is not open yet"),
   };

@@ -51,12 +51,8 @@ export function grpcServices(operations: Operations, history: History, accounts:
       },
       get: async ({ resource = "", namespace, name }) => encode(await operations.get(resource, namespace, name)),
       async *watch(request, { signal }) {
-        for await (const { type, object } of operations.watch(
-          { ...request, resource: request.resource ?? "" },
-          signal,
-        )) {
-          yield { type, ...encode(object) };
-        }
+        const events = await operations.watch({ ...request, resource: request.resource ?? "" }, signal);
+        for await (const { type, object } of events) yield { type, ...encode(object) };
       },
       apply: async ({ json, dryRun = false }) => encode(await operations.apply(decode(json, "json"), { dryRun })),
       async delete({ resource = "", namespace, name, cascade = false }) {
@@ -73,8 +69,9 @@ export function grpcServices(operations: Operations, history: History, accounts:
         ),
       actOnWorkflow: async ({ namespace, name, action = "" }) =>
         encode(await operations.actOnWorkflow(namespace, name, action)),
-      workflowLogs: ({ namespace, name, follow = false }, { signal }) =>
-        operations.workflowLogs(namespace, name, follow, signal),
+      async *workflowLogs({ namespace, name, follow = false }, { signal }) {
+        yield* await operations.workflowLogs(namespace, name, follow, signal);
+      },
       actOnRollout: async ({ namespace, name, action = "", revision }) =>
         encode(await operations.actOnRollout(namespace, name, action, revision)),
       explain: async ({ resource = "", namespace, name }) => ({

@@ -1,15 +1,15 @@
+import { canonicalJson } from "@tiphys/canonical-json";
 import type { Clock } from "@tiphys/clock";
 import {
   ConflictError,
   codeOf,
   FailedPreconditionError,
   InvalidArgumentError,
-  NotFoundError,
   UnimplementedError,
 } from "@tiphys/errors";
 import { changeAnnotations, newChange, type Principal, type RandomBytes } from "@tiphys/identity";
 import type { KubeClient, KubeList, WatchEvent } from "@tiphys/kube";
-import { type KubeObject, type ObjectKey, types } from "@tiphys/resources";
+import { type KubeObject, type ObjectKey, types, type Workflow, type WorkflowSpec } from "@tiphys/resources";
 import {
   abortPatch,
   pausePatch,
@@ -20,8 +20,9 @@ import {
   retryPatch,
   undoPatch,
 } from "@tiphys/rollout";
-import { resumeWorkflow, stopWorkflow, suspendWorkflow, terminateWorkflow } from "@tiphys/workflow";
+import { resumeWorkflow, stopWorkflow, suspendWorkflow, terminateWorkflow, validateWorkflow } from "@tiphys/workflow";
 import { servedKind, servedResource } from "./resources.js";
+import { createWorkflowLogs } from "./workflow-logs.js";
 
 /** Field manager of objects that users send through the API. */
 const MANAGER = "tiphys-api";
@@ -68,10 +69,11 @@ export function createOperations({ client, clock, random, namespace: controlName
     });
   }
 
-  async function* watch(
+  /** The present objects as ADDED, then every change; what cannot be watched is refused before the stream begins. */
+  async function watch(
     selection: Selection,
     signal: AbortSignal,
-  ): AsyncIterable<Exclude<WatchEvent, { type: "BOOKMARK" }>> {
+  ): Promise<AsyncIterable<Exclude<WatchEvent, { type: "BOOKMARK" }>>> {
     const { type } = servedResource(selection.resource);
     const common = {
       ...(selection.namespace ? { namespace: selection.namespace } : {}),
@@ -79,21 +81,24 @@ export function createOperations({ client, clock, random, namespace: controlName
       ...(selection.name ? { fieldSelector: `metadata.name=${selection.name}` } : {}),
     };
     const { items, resourceVersion } = await client.list(type, common);
-    for (const object of items) yield { type: "ADDED", object };
-    let from = resourceVersion;
-    // The server may close a watch at any time; it goes on from the last version seen.
-    while (!signal.aborted) {
-      for await (const event of client.watch(type, { ...common, resourceVersion: from }, signal)) {
-        from = event.type === "BOOKMARK" ? event.resourceVersion : (event.object.metadata.resourceVersion ?? from);
-        if (event.type !== "BOOKMARK") yield event;
+    return (async function* () {
+      for (const object of items) yield { type: "ADDED", object } as const;
+      let from = resourceVersion;
+      // The server may close a watch at any time; it goes on from the last version seen.
+      while (!signal.aborted) {
+        for await (const event of client.watch(type, { ...common, resourceVersion: from }, signal)) {
+          from = event.type === "BOOKMARK" ? event.resourceVersion : (event.object.metadata.resourceVersion ?? from);
+          if (event.type !== "BOOKMARK") yield event;
+        }
       }
-    }
+    })();
   }
 
   async function apply(object: KubeObject, { dryRun = false } = {}): Promise<KubeObject> {
     const { type } = servedKind(object?.apiVersion, object?.kind);
     const metadata = object.metadata;
-    if (!metadata?.name) throw new InvalidArgumentError("metadata.name", "must not be empty");
+    if (typeof metadata?.name !== "string" || metadata.name === "")
+      throw new InvalidArgumentError("metadata.name", "must be a text that is not empty");
     const namespace = type.namespaced
       ? (metadata.namespace ?? (type === types.applications ? controlNamespace : "default"))
       : undefined;
@@ -105,6 +110,25 @@ export function createOperations({ client, clock, random, namespace: controlName
       { type: "apply", body },
       { fieldManager: MANAGER, force: true, fieldValidation: "Strict", dryRun },
     );
+  }
+
+  /** Argo CD's create: an application that is there already may only be sent again unchanged, unless `upsert` is said. */
+  async function createApplication(object: KubeObject, { upsert }: { upsert: boolean }): Promise<KubeObject> {
+    const { name, namespace } = object.metadata ?? {};
+    if (!upsert && name) {
+      const existing = await client.get(types.applications, keyIn("applications", namespace, name)).catch((error) => {
+        if (codeOf(error) === "NotFound") return undefined;
+        throw error;
+      });
+      if (existing && canonicalJson(existing["spec"]) !== canonicalJson(object["spec"])) {
+        throw new InvalidArgumentError(
+          "spec",
+          `application ${name} exists with another spec; send it with upsert=true to replace that`,
+        );
+      }
+      if (existing) return existing;
+    }
+    return await apply(object);
   }
 
   async function remove(
@@ -205,14 +229,33 @@ export function createOperations({ client, clock, random, namespace: controlName
           : {}),
       },
     } as KubeObject;
+    await refuseInvalid(body);
     return await client.create(types.workflows, body, { fieldManager: MANAGER, fieldValidation: "Strict" });
   }
 
-  const workflowActions: Readonly<Record<string, (workflow: never) => object>> = {
-    stop: stopWorkflow as never,
-    terminate: terminateWorkflow as never,
-    suspend: suspendWorkflow as never,
-    resume: resumeWorkflow as never,
+  /** A workflow that could only fail is not stored. */
+  async function refuseInvalid(workflow: KubeObject): Promise<void> {
+    const [local, cluster] = await Promise.all([
+      client.list(types.workflowTemplates, { namespace: workflow.metadata.namespace ?? "default" }),
+      client.list(types.clusterWorkflowTemplates),
+    ]);
+    const specIn = (page: KubeList) => (name: string) =>
+      page.items.find(({ metadata }) => metadata.name === name)?.["spec"] as WorkflowSpec | undefined;
+    const [problem, ...more] = validateWorkflow(workflow as unknown as Workflow, {
+      workflowTemplate: specIn(local),
+      clusterWorkflowTemplate: specIn(cluster),
+    });
+    if (!problem) return;
+    const others = more.length > 0 ? ` (and ${more.length} more)` : "";
+    if (problem.code === "Unimplemented") throw new UnimplementedError(`workflow field ${problem.field}`);
+    throw new InvalidArgumentError(problem.field, `${problem.message}${others}`);
+  }
+
+  const workflowActions: Readonly<Record<string, (workflow: Workflow) => object>> = {
+    stop: stopWorkflow,
+    terminate: terminateWorkflow,
+    suspend: suspendWorkflow,
+    resume: (workflow) => resumeWorkflow(workflow, clock.now()),
   };
 
   async function actOnWorkflow(
@@ -227,7 +270,7 @@ export function createOperations({ client, clock, random, namespace: controlName
       const workflow = await client.get(types.workflows, key);
       if (workflow["status"]?.finishedAt)
         throw new FailedPreconditionError(`workflow ${key.name} has already finished`);
-      const body = patch(workflow as never) as { metadata?: object };
+      const body: { metadata?: object } = patch(workflow as unknown as Workflow);
       const metadata = { ...body.metadata, resourceVersion: workflow.metadata.resourceVersion };
       return await client.patch(types.workflows, key, { type: "merge", body: { ...body, metadata } });
     });
@@ -288,80 +331,6 @@ export function createOperations({ client, clock, random, namespace: controlName
     }
   }
 
-  /** Log lines of a workflow's pods, in order of their start; `follow` goes on until the workflow has finished. */
-  async function* workflowLogs(
-    namespace: string | undefined,
-    name: string | undefined,
-    follow: boolean,
-    signal: AbortSignal,
-  ): AsyncIterable<{ pod: string; content: string }> {
-    const key = keyIn("workflows", namespace, name);
-    await client.get(types.workflows, key);
-    const done = new Set<string>();
-    while (!signal.aborted) {
-      const finished = await client.get(types.workflows, key).then(
-        (workflow) => Boolean(workflow["status"]?.finishedAt),
-        (error) => {
-          if (codeOf(error) === "NotFound") return true;
-          throw error;
-        },
-      );
-      const { items } = await client.list(types.pods, {
-        namespace: key.namespace ?? "default",
-        labelSelector: `workflows.argoproj.io/workflow=${key.name}`,
-      });
-      const started = items
-        .filter(
-          (pod) =>
-            !done.has(pod.metadata.name) &&
-            pod["status"]?.containerStatuses?.some((c: { state?: object }) => c.state && !("waiting" in c.state)),
-        )
-        .sort((a, b) => String(a["status"]?.startTime).localeCompare(String(b["status"]?.startTime)));
-      for (const pod of started) {
-        done.add(pod.metadata.name);
-        yield* podLines(pod, follow, signal);
-      }
-      if (finished && started.length === 0) return;
-      if (!follow && started.length === 0) return;
-      if (started.length === 0) await nextChange(key, signal);
-    }
-  }
-
-  async function* podLines(pod: KubeObject, follow: boolean, signal: AbortSignal) {
-    const key = { namespace: pod.metadata.namespace ?? "default", name: pod.metadata.name };
-    const decoder = new TextDecoder();
-    let rest = "";
-    for await (const bytes of client.logs(key, { container: "main", follow }, signal)) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-      rest = lines.pop() ?? "";
-      for (const content of lines) yield { pod: pod.metadata.name, content };
-    }
-    if (rest) yield { pod: pod.metadata.name, content: rest };
-  }
-
-  /** Resolves at the next change of a workflow's own object. */
-  async function nextChange(key: ObjectKey, signal: AbortSignal): Promise<void> {
-    const { items, resourceVersion } = await client.list(types.workflows, {
-      namespace: key.namespace ?? "default",
-      fieldSelector: `metadata.name=${key.name}`,
-    });
-    if (items.length === 0) throw new NotFoundError(`workflow ${key.name} was deleted`);
-    const stop = new AbortController();
-    const either = AbortSignal.any([signal, stop.signal]);
-    const options = {
-      namespace: key.namespace ?? "default",
-      fieldSelector: `metadata.name=${key.name}`,
-      resourceVersion,
-      timeoutSeconds: 30,
-    };
-    for await (const event of client.watch(types.workflows, options, either)) {
-      if (event.type !== "BOOKMARK") {
-        stop.abort();
-        return;
-      }
-    }
-  }
-
   return {
     get,
     list,
@@ -373,7 +342,8 @@ export function createOperations({ client, clock, random, namespace: controlName
     submitWorkflow,
     actOnWorkflow,
     actOnRollout,
-    workflowLogs,
+    createApplication,
+    workflowLogs: createWorkflowLogs(client),
   };
 }
 

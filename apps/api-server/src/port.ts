@@ -1,16 +1,28 @@
-import { createServer as createHttp, type RequestListener } from "node:http";
+import { createServer as createHttp, type Server as HttpServer, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createNet, type Socket } from "node:net";
 import { createSecureContext, TLSSocket } from "node:tls";
 import { type Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
 import { FailedPreconditionError } from "@tiphys/errors";
 import type { Logger } from "@tiphys/telemetry";
 
-/** The first byte of a TLS handshake, and the beginning of an HTTP/2 connection. */
+/** The first byte of a TLS handshake, the beginning of an HTTP/2 connection, and that of any HTTP/1 request. */
 const TLS_HANDSHAKE = 0x16;
-const HTTP2_PREFACE = "PRI * HTTP/2";
-/** A client that says nothing for so long is dropped. */
-const SILENCE_MS = 10_000;
-const HEADERS_MS = 10_000;
+const HTTP2_PREFACE = "PRI";
+const HTTP_METHOD = /^[A-Z]{1,3}/;
+
+/** How long clients may take, in milliseconds. */
+export interface Patience {
+  /** From connecting to the first byte, and from there to the end of the TLS handshake. */
+  readonly silence: number;
+  /** Until the headers of a request are there. */
+  readonly headers: number;
+  /** Until the whole request is there. */
+  readonly request: number;
+}
+
+const usual: Patience = { silence: 10_000, headers: 10_000, request: 60_000 };
+/** The kernel asks after so long whether the other side is still there. */
+const KEEP_ALIVE_MS = 30_000;
 
 export interface PortOptions {
   readonly host: string;
@@ -20,6 +32,7 @@ export interface PortOptions {
   readonly http: RequestListener;
   readonly grpc: GrpcServer;
   readonly log: Logger;
+  readonly patience?: Patience;
 }
 
 export interface Port {
@@ -31,11 +44,12 @@ export interface Port {
  * One port for everything: TLS or not, HTTP/1.1 (REST, console) or HTTP/2 (gRPC), told apart by the first bytes, as the
  * originals do. Plain HTTP is redirected to HTTPS; plain gRPC is refused.
  */
-export async function openPort({ host, port, cert, key, http, grpc, log }: PortOptions): Promise<Port> {
+export async function openPort(options: PortOptions): Promise<Port> {
+  const { host, port, cert, key, http, grpc, log, patience = usual } = options;
   const secureContext = createSecureContext({ cert, key, minVersion: "TLSv1.2" });
   const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
-  const web = createHttp({ headersTimeout: HEADERS_MS, requestTimeout: 60_000 }, http);
-  const redirect = createHttp({ headersTimeout: HEADERS_MS }, (request, response) => {
+  const web = requestsOf(patience, http);
+  const redirect = requestsOf(patience, (request, response) => {
     response
       .writeHead(307, { location: `https://${request.headers.host ?? `${host}:${port}`}${request.url ?? "/"}` })
       .end();
@@ -50,15 +64,16 @@ export async function openPort({ host, port, cert, key, http, grpc, log }: PortO
       ALPNCallback: ({ protocols }) =>
         protocols.includes("http/1.1") ? "http/1.1" : protocols.includes("h2") ? "h2" : undefined,
     });
-    tls.on("error", () => socket.destroy());
+    tls.on("error", (e) => {console.error("TLSERR", e); socket.destroy();});
+    const late = setTimeout(() => socket.destroy(), patience.silence);
+    socket.once("close", () => clearTimeout(late));
     tls.once("secure", () => {
+      clearTimeout(late);
       if (tls.alpnProtocol === "h2") injector.injectConnection(tls);
       else if (tls.alpnProtocol === "http/1.1") web.emit("connection", tls);
       else
-        sniff(tls, (start) =>
-          start.startsWith(HTTP2_PREFACE.slice(0, start.length))
-            ? injector.injectConnection(tls)
-            : web.emit("connection", tls),
+        sniff(tls, patience.silence, (start) =>
+          start === HTTP2_PREFACE ? injector.injectConnection(tls) : web.emit("connection", tls),
         );
     });
   };
@@ -68,9 +83,10 @@ export async function openPort({ host, port, cert, key, http, grpc, log }: PortO
     socket.once("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
     socket.setNoDelay(true);
-    sniff(socket, (start, first) => {
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    sniff(socket, patience.silence, (start, first) => {
       if (first === TLS_HANDSHAKE) secure(socket);
-      else if (start.startsWith("PRI")) socket.destroy();
+      else if (start === HTTP2_PREFACE || !HTTP_METHOD.test(start)) socket.destroy();
       else redirect.emit("connection", socket);
     });
   });
@@ -91,22 +107,38 @@ export async function openPort({ host, port, cert, key, http, grpc, log }: PortO
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
-      server.close();
-      injector.drain(1_000);
-      web.closeAllConnections();
-      redirect.closeAllConnections();
+      const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();
       injector.destroy();
+      web.close();
+      redirect.close();
+      await closed;
     },
   };
 }
 
+/** An HTTP server without a port of its own, that ends requests which take too long. */
+function requestsOf(patience: Patience, listener: RequestListener): HttpServer {
+  const server = createHttp(
+    {
+      headersTimeout: patience.headers,
+      requestTimeout: patience.request,
+      connectionsCheckingInterval: Math.min(patience.headers, 5_000),
+    },
+    listener,
+  );
+  // Node starts to look after slow requests at this event, which a server that only gets connections handed never sees.
+  server.emit("listening");
+  return server;
+}
+
 /** Peeks at the first bytes of a connection, gives them back, and hands them to `decide`. */
-function sniff(socket: Socket, decide: (start: string, first: number) => void): void {
-  socket.setTimeout(SILENCE_MS, () => socket.destroy());
+function sniff(socket: Socket, silence: number, decide: (start: string, first: number) => void): void {
+  const dropped = () => socket.destroy();
+  socket.setTimeout(silence, dropped);
   socket.once("data", (chunk: Buffer) => {
     socket.setTimeout(0);
-    socket.removeAllListeners("timeout");
+    socket.off("timeout", dropped);
     socket.pause();
     socket.unshift(chunk);
     decide(chunk.toString("latin1", 0, HTTP2_PREFACE.length), chunk[0] ?? 0);

@@ -22,6 +22,7 @@ export function repositoryWebhook(client: KubeClient, namespace: string, refresh
     method: "POST",
     path: "/api/webhook",
     open: true,
+    anyContent: true,
     async handler(call) {
       const body = await call.raw(limits.webhookBodyBytes);
       const secret = await client.get(types.secrets, { namespace, name: "argocd-secret" }).catch((error) => {

@@ -6,10 +6,11 @@ import {
   InvalidArgumentError,
   LimitExceededError,
   messageOf,
-  NotFoundError,
+  UnimplementedError,
 } from "@tiphys/errors";
-import type { Principal } from "@tiphys/identity";
+import { anonymous, type Principal } from "@tiphys/identity";
 import { limits } from "@tiphys/limits";
+import type { Logger } from "@tiphys/telemetry";
 
 /** One request as a route sees it. */
 export interface RestCall {
@@ -34,11 +35,16 @@ export interface Route {
   readonly handler: Handler;
   /** True for routes that need no login. */
   readonly open?: boolean;
+  /** True for a caller that is no browser and sends what it likes, such as a webhook. */
+  readonly anyContent?: boolean;
 }
 
 export interface RouterOptions {
   readonly routes: readonly Route[];
+  /** The name of a feature that the path stands for and nobody serves yet. */
+  unserved?(pathname: string): string | undefined;
   authenticate(request: IncomingMessage): Promise<Principal>;
+  readonly log: Logger;
 }
 
 export interface Router {
@@ -46,41 +52,71 @@ export interface Router {
   handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>;
 }
 
-export function createRouter({ routes, authenticate }: RouterOptions): Router {
+export function createRouter({ routes, unserved, authenticate, log }: RouterOptions): Router {
   const compiled = routes.map((route) => ({ ...route, segments: route.path.split("/").slice(1) }));
+
+  /** Undefined when the path is nobody's. */
+  function find(method: string, pathname: string): Compiled | undefined {
+    const segments = pathname.split("/").slice(1);
+    const matching = compiled.filter((route) => matches(route.segments, segments));
+    const found = matching.find((route) => route.method === method);
+    if (found) return found;
+    const feature = unserved?.(pathname) ?? (matching.length > 0 ? "REST" : undefined);
+    if (feature === undefined) return undefined;
+    const handler = () => {
+      throw new UnimplementedError(`${feature} (${method} ${pathname.slice(0, MAX_SHOWN_PATH)})`);
+    };
+    return { method, path: pathname, segments, handler };
+  }
+
+  async function answer(route: Compiled, url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const abort = new AbortController();
+    response.once("close", () => abort.abort());
+    const principal = route.open ? anonymous : await authenticate(request);
+    requireJson(request, route);
+    const result = await route.handler({
+      params: extract(route.segments, url.pathname.split("/").slice(1)),
+      query: url.searchParams,
+      principal,
+      request,
+      response,
+      signal: abort.signal,
+      raw: (maxBytes) => readBody(request, maxBytes),
+      body: async <T>() => parse<T>(await readBody(request, limits.restBodyBytes)),
+    });
+    if (result === undefined || response.headersSent) return;
+    if (isStream(result)) await stream(result, request, response, abort.signal);
+    else json(response, 200, result);
+  }
+
   return {
     async handle(request, response) {
-      const url = new URL(request.url ?? "/", "http://local");
-      const segments = url.pathname.split("/").slice(1);
-      const matching = compiled.filter((route) => matches(route.segments, segments));
-      if (matching.length === 0) return false;
-      const route = matching.find(({ method }) => method === request.method);
-      const abort = new AbortController();
-      response.once("close", () => abort.abort());
       try {
-        if (!route) throw new NotFoundError(`${request.method} is not served on ${url.pathname}`);
-        const principal = route.open ? { username: "system:anonymous", groups: [] } : await authenticate(request);
-        requireJson(request, route);
-        const call: RestCall = {
-          params: extract(route.segments, segments),
-          query: url.searchParams,
-          principal,
-          request,
-          response,
-          signal: abort.signal,
-          raw: (maxBytes) => readBody(request, maxBytes),
-          body: async <T>() => parse<T>(await readBody(request, limits.restBodyBytes)),
-        };
-        const result = await route.handler(call);
-        if (result === undefined || response.headersSent) return true;
-        if (isStream(result)) await stream(result, request, response, abort.signal);
-        else json(response, 200, result);
+        const url = urlOf(request);
+        const route = find(request.method ?? "GET", url.pathname);
+        if (!route) return false;
+        await answer(route, url, request, response);
       } catch (error) {
+        const code = codeOf(error);
+        if (code === "Unknown" || code === "Internal")
+          log.error("request failed", { method: request.method, path: request.url?.split("?")[0], error });
         fail(response, error);
       }
       return true;
     },
   };
+}
+
+type Compiled = Route & { readonly segments: readonly string[] };
+
+const MAX_SHOWN_PATH = 200;
+
+function urlOf(request: IncomingMessage): URL {
+  try {
+    return new URL(request.url ?? "/", "http://local");
+  } catch (cause) {
+    throw new InvalidArgumentError("path", "is not a valid URL path", { cause });
+  }
 }
 
 const matches = (pattern: readonly string[], segments: readonly string[]): boolean =>
@@ -101,7 +137,7 @@ function extract(pattern: readonly string[], segments: readonly string[]): Recor
 
 /** The originals' guard against forged form posts: a write must say that it is JSON. */
 function requireJson(request: IncomingMessage, route: Route): void {
-  if (request.method === "GET" || request.method === "HEAD" || route.open) return;
+  if (request.method === "GET" || request.method === "HEAD" || route.anyContent) return;
   const type = (request.headers["content-type"] ?? "").split(";")[0]?.trim();
   if (type !== "application/json")
     throw new MediaTypeError(`Invalid content type: send application/json, not "${type}"`);
@@ -113,22 +149,33 @@ class MediaTypeError extends InvalidArgumentError {
   }
 }
 
-async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += chunk.length;
-    if (size > maxBytes) throw new LimitExceededError(`the request body is larger than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+class BodyTooLargeError extends LimitExceededError {}
+
+/** The rest of a body that is too large stays unread, so that the answer still gets through before the connection ends. */
+function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const tooLarge = () => new BodyTooLargeError(`the request body is larger than ${maxBytes} bytes`);
+  return new Promise((resolve, reject) => {
+    if (Number(request.headers["content-length"] ?? 0) > maxBytes) return reject(tooLarge());
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBytes) {
+        request.pause();
+        reject(tooLarge());
+      } else chunks.push(chunk);
+    });
+    request.once("end", () => resolve(Buffer.concat(chunks)));
+    request.once("error", reject);
+    request.once("close", () => reject(new InvalidArgumentError("body", "ended before it was complete")));
+  });
 }
 
 function parse<T>(bytes: Buffer): T {
   if (bytes.length === 0) return {} as T;
   try {
     const value = JSON.parse(bytes.toString("utf8"));
-    if (value === null || typeof value !== "object") throw new Error("not an object");
+    if (value === null || typeof value !== "object" || Array.isArray(value)) throw new Error("not an object");
     return value;
   } catch (cause) {
     throw new InvalidArgumentError("body", `is not a JSON object: ${messageOf(cause)}`, { cause });
@@ -148,12 +195,18 @@ function fail(response: ServerResponse, error: unknown): void {
   const message =
     code === "Unknown" || code === "Internal" ? "internal error: the server's log has the details" : messageOf(error);
   if (response.headersSent) {
-    response.end(`${JSON.stringify({ error: { grpc_code: grpcCode(code), http_code: httpStatus(code), message } })}\n`);
+    const body = { grpc_code: grpcCode(code), http_code: httpStatus(code), message };
+    const text = JSON.stringify({ error: body });
+    const events = response.getHeader("content-type") === EVENT_STREAM;
+    response.end(events ? `data: ${text}\n\n` : `${text}\n`);
     return;
   }
-  const status = error instanceof MediaTypeError ? 415 : error instanceof LimitExceededError ? 413 : httpStatus(code);
+  if (error instanceof BodyTooLargeError) response.setHeader("connection", "close");
+  const status = error instanceof MediaTypeError ? 415 : error instanceof BodyTooLargeError ? 413 : httpStatus(code);
   json(response, status, { error: message, code: grpcCode(code), message });
 }
+
+const EVENT_STREAM = "text/event-stream";
 
 const isStream = (value: unknown): value is AsyncIterable<unknown> =>
   typeof value === "object" && value !== null && Symbol.asyncIterator in value;
@@ -165,11 +218,9 @@ async function stream(
   response: ServerResponse,
   signal: AbortSignal,
 ): Promise<void> {
-  const events = (request.headers.accept ?? "").includes("text/event-stream");
-  response.writeHead(200, {
-    "content-type": events ? "text/event-stream" : "application/json",
-    "cache-control": "no-cache",
-  });
+  const events = (request.headers.accept ?? "").includes(EVENT_STREAM);
+  response.setHeader("content-type", events ? EVENT_STREAM : "application/json");
+  response.setHeader("cache-control", "no-cache");
   response.flushHeaders();
   for await (const item of items) {
     if (signal.aborted) break;

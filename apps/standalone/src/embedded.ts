@@ -151,8 +151,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       spawner,
       podEnv: (pod) => proxy.podEnv(pod),
       apiServer: { host: "127.0.0.1", port: ports.kube },
-      // Pods are adopted by the next start, so that a restart of ours is not a restart of theirs.
-      onStop: "keep",
+      // Ctrl-C ends what serves; a workflow's step is not lost to it, and the next start adopts what still runs.
+      onStop: "keep-jobs",
     });
     stops.push(
       kube.registerLogSource("", (pod, logOptions, signal) =>

@@ -57,6 +57,8 @@ export interface SuiteParts {
   readonly host: string;
   readonly port: number;
   readonly consoleFolder?: string;
+  /** Milliseconds between two looks at a repository without a reason; absent: as the app-controller has it. */
+  readonly pollMilliseconds?: number;
   /** Encodes every message between services, so that tests find what only bytes show. */
   readonly encoded?: boolean;
 }

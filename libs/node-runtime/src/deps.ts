@@ -32,8 +32,11 @@ export interface NodeRuntimeDeps {
   readonly kubeletPort?: { readonly port: number; readonly clientCa: string };
   /** "auto" (the default) is bubblewrap where it works. */
   readonly sandbox?: "auto" | SandboxKind;
-  /** What a graceful stop does to running pods: end them (the default), or leave them for the next start to adopt. */
-  readonly onStop?: "kill" | "keep";
+  /**
+   * What a graceful stop does to running pods: end them (the default), leave them for the next start to adopt, or end
+   * those that the next start begins anew (restart policy Always) and leave those that run to an end of their own.
+   */
+  readonly onStop?: "kill" | "keep" | "keep-jobs";
   /** Taints that the node registers with. */
   readonly taints?: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];
   /** Programs of the host that containers may run, as PATH; the usual folders and Node's own by default. */

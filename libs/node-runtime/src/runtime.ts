@@ -331,7 +331,10 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
       unsubscribe?.();
       await Promise.allSettled(creating.values());
       await nodeObject?.stop();
-      await Promise.all([...workers.values()].map((worker) => worker.stop((deps.onStop ?? "kill") === "kill")));
+      const { onStop = "kill" } = deps;
+      const ends = (pod: KubeObject) =>
+        onStop === "kill" || (onStop === "keep-jobs" && (pod["spec"]?.restartPolicy ?? "Always") === "Always");
+      await Promise.all([...workers.values()].map((worker) => worker.stop(ends(worker.pod))));
       await Promise.all(drops);
       await events.flush();
       await server?.close();
