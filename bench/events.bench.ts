@@ -136,10 +136,11 @@ async function openSender(port: number) {
     text += chunk.toString("latin1");
     const end = text.indexOf("\r\n\r\n");
     if (end < 0) return;
-    const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0);
-    if (text.length < end + 4 + length) return;
+    // One answer at a time, so its end is the end of what has come.
+    const length = /content-length: (\d+)/i.exec(text.slice(0, end))?.[1];
+    if (length === undefined ? !text.endsWith("\r\n0\r\n\r\n") : text.length < end + 4 + Number(length)) return;
     const status = text.slice(9, 12);
-    text = text.slice(end + 4 + length);
+    text = "";
     answered(status);
   });
   return {

@@ -87,7 +87,7 @@ function inProportion(figures: Figures): Figures {
   for (const [figure, value] of Object.entries(figures)) {
     const prefix = prefixes.find((candidate) => figure.startsWith(candidate));
     const limit = prefix === undefined ? undefined : figures[prefix + LIMIT];
-    if (limit === undefined || figure.endsWith(LIMIT)) continue;
+    if (limit === undefined || figure.endsWith(LIMIT) || figure.includes("cpu")) continue;
     if (figure.endsWith("seconds")) all[`${figure}_in_writes`] = value * limit;
     if (figure.endsWith("_ms")) all[`${figure}_in_writes`] = (value / 1000) * limit;
     if (figure.endsWith("per_second")) all[`${figure}_of_write_limit`] = value / limit;

@@ -22,7 +22,9 @@ describeWith(["git", "kubectl"], "Given a machine with Node, npm and git", () =>
     const { code, output } = await runSuite({ data, args: ["--once"], through: "npm" });
     const ready = /ready in ([0-9.]+) s/.exec(output)?.[1];
     const done = /([0-9.]+) s\s+demo done/.exec(output)?.[1];
-    console.log(`ready after ${ready} s, demo done after ${done} s, all over after ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    console.log(
+      `ready after ${ready} s, demo done after ${done} s, all over after ${((performance.now() - started) / 1000).toFixed(1)} s`,
+    );
     expect(output).toContain("the canary of 1.1.0 was promoted");
     expect(output).toContain("the canary of 1.2.0 failed its analysis and was aborted");
     expect(output).toContain("demo done: one release promoted, one aborted, no request unanswered");
@@ -60,7 +62,16 @@ describeWith(["git", "kubectl"], "Given a machine with Node, npm and git", () =>
       const workflows = await kubectl.get("workflows -n demo");
       expect(workflows.map((one) => one["status"].phase)).toEqual(["Succeeded", "Succeeded"]);
       expect(await kubectl.get("analysisruns -n demo")).toHaveLength(2);
-      const waited = await kubectl(["wait", "pod", "-n", "demo", "-l", "app=shop", "--for=condition=Ready", "--timeout=30s"]);
+      const waited = await kubectl([
+        "wait",
+        "pod",
+        "-n",
+        "demo",
+        "-l",
+        "app=shop",
+        "--for=condition=Ready",
+        "--timeout=30s",
+      ]);
       expect(waited).toMatchObject({ code: 0 });
       expect((await readLogin(data)).password).toBe(before.password);
     } finally {
@@ -98,7 +109,8 @@ describeWith(["git"], "Given a shop whose tests fail", () => {
 
 /** Commits a test that fails to the shop's repository. */
 async function breakTest(repository: string, checkout: string): Promise<void> {
-  const git = (...args: string[]) => execFileSync("git", ["-c", "user.name=e2e", "-c", "user.email=e2e@localhost", ...args]);
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-c", "user.name=e2e", "-c", "user.email=e2e@localhost", ...args]);
   git("clone", "--quiet", repository, checkout);
   await appendFile(join(checkout, "server.test.mjs"), 'test("is broken", () => assert.fail("broken on purpose"));\n');
   git("-C", checkout, "commit", "--quiet", "--all", "-m", "Break the test");

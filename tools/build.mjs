@@ -36,7 +36,12 @@ const services = [
 /** app → entry points by output name. */
 const entries = {
   ...Object.fromEntries(services.map((name) => [name, { main: `apps/${name}/src/main.ts` }])),
-  standalone: { main: "apps/standalone/src/main.ts", node: "apps/standalone/src/node-main.ts", demo: "apps/standalone/src/demo-main.ts" },
+  standalone: {
+    main: "apps/standalone/src/main.ts",
+    node: "apps/standalone/src/node-main.ts",
+    demo: "apps/standalone/src/demo-main.ts",
+    cluster: "apps/standalone/src/cluster-main.ts",
+  },
   executor: { executor: "apps/executor/src/main.ts" },
   cli: { tiphys: "apps/cli/src/main.ts" },
 };

@@ -39,6 +39,51 @@ it("refuses I/O in domain code", () => {
   expect(layerProblems(root)).toEqual([expect.stringContaining("domain code must not import node:fs")]);
 });
 
+describe("the outside world", () => {
+  const now = "export const now = () => Date.now();\n";
+
+  it.each([
+    ["Date.now", now, "the machine's time"],
+    ["new Date without an argument", "export const now = () => new Date();\n", "the machine's time"],
+    ["setTimeout", "setTimeout(() => {}, 1);\n", "the machine's time"],
+    ["setInterval", "setInterval(() => {}, 1);\n", "the machine's time"],
+    ["Math.random", "export const x = Math.random();\n", "the machine's randomness"],
+    ["process.env", 'export const x = process.env["HOME"];\n', "the environment"],
+  ])("does not come in by itself through %s", (_name, source, what) => {
+    project("low", "framework", source);
+    expect(layerProblems(root)).toEqual([expect.stringContaining(`index.ts:1: takes ${what}`)]);
+  });
+
+  it("may come in where the file says why", () => {
+    project("low", "adapter", `// Real time: the other side lives in it.\n${now}`);
+    expect(layerProblems(root)).toEqual([]);
+  });
+
+  it("may never come into decisions", () => {
+    project("low", "domain", `// Real time: I am in a hurry.\n${now}`);
+    expect(layerProblems(root)).toEqual([expect.stringContaining("takes the machine's time")]);
+  });
+
+  it("is not a word in a comment, a date with an argument or a socket's own limit", () => {
+    project("low", "domain", "// Date.now() is not called.\nexport const at = (n: number) => new Date(n);\n");
+    project("high", "adapter", "export const f = (socket: Socket) => socket.setTimeout(5);\n");
+    expect(layerProblems(root)).toEqual([]);
+  });
+
+  it("comes in through main.ts", () => {
+    const folder = join(root, "apps", "shop", "src");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(
+      join(root, "apps", "shop", "package.json"),
+      JSON.stringify({ name: "@tiphys/shop", nx: { tags: ["layer:app"] } }),
+    );
+    writeFileSync(join(folder, "main.ts"), now);
+    writeFileSync(join(folder, "node-main.ts"), now);
+    writeFileSync(join(folder, "create.ts"), now);
+    expect(layerProblems(root)).toEqual([expect.stringContaining("create.ts:1")]);
+  });
+});
+
 it("finds this workspace in order", () => {
   expect(layerProblems(process.cwd())).toEqual([]);
 });

@@ -26,7 +26,14 @@ export function ensureInstalled({ dev }) {
   if (installed?.lock === lock && (installed.dev || !dev)) return;
   console.error(dev ? "Installing packages and test tools…" : "Installing packages…");
   // Not `npm ci`: the lock file may lack binaries of other platforms, which only `install` then adds for this one.
-  const args = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error", ...(dev ? ["--include=dev"] : ["--omit=dev"])];
+  const args = [
+    "install",
+    "--no-save",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    ...(dev ? ["--include=dev"] : ["--omit=dev"]),
+  ];
   const { status } = spawnSync("npm", args, {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],

@@ -52,7 +52,11 @@ export function startSuite({ data, args = [], through = "node" }: StartOptions):
       ? ["npm", ["start", "--silent", "--", ...options]]
       : [process.execPath, [join(root, "tools/start.mjs"), ...options]];
   const started = performance.now();
-  const child = spawn(command, line, { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NODE_OPTIONS: "" } });
+  const child = spawn(command, line, {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NODE_OPTIONS: "" },
+  });
   let output = "";
   const listen = (chunk: Buffer) => {
     output += chunk.toString("utf8");
@@ -70,7 +74,11 @@ export function startSuite({ data, args = [], through = "node" }: StartOptions):
     ended,
     output: () => output,
     async ready() {
-      await eventually(() => /ready in/.test(output) || isOver(), { limit: 60_000, interval: 5, describe: () => output });
+      await eventually(() => /ready in/.test(output) || isOver(), {
+        limit: 60_000,
+        interval: 5,
+        describe: () => output,
+      });
       if (!/ready in/.test(output)) throw new Error(`the suite ended before it was ready: ${output}`);
       return performance.now() - started;
     },

@@ -2,13 +2,13 @@ import { connect as netConnect, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import { UnimplementedError } from "@tiphys/errors";
 import { tiphysApiV1Api as api, grpcHealthV1Health as health, session, version } from "@tiphys/proto";
+import { types } from "@tiphys/resources";
 import { eventually } from "@tiphys/testing";
 import { application, startTestServer, type TestServer } from "./testing.js";
 
 let server: TestServer;
-const patience = { silence: 300, headers: 300, request: 60_000 };
 beforeAll(async () => {
-  server = await startTestServer({ patience });
+  server = await startTestServer();
 });
 afterAll(() => server.stop());
 
@@ -83,12 +83,20 @@ describe("one port for every protocol", () => {
     const unknown = {
       ...session.SessionServiceDefinition,
       fullName: "application.ApplicationService",
-    } as typeof session.SessionServiceDefinition;
+    } as unknown as typeof session.SessionServiceDefinition;
     await expect(server.channel().client(unknown).getUserInfo({})).rejects.toBeInstanceOf(UnimplementedError);
   });
 });
 
 describe("slow clients", () => {
+  const patience = { silence: 1_000, headers: 1_000, request: 60_000 };
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({ patience });
+  });
+  afterAll(() => server.stop());
+  const port = () => Number(new URL(server.api.url).port);
+
   it("drops a client that says nothing", async () => {
     expect(await conversation(netConnect(port(), "127.0.0.1"))).toBe("");
   });
@@ -117,8 +125,7 @@ describe("slow clients", () => {
   it("keeps a stream that has nothing to say for longer than that", async () => {
     const stream = await server.stream("/api/v1/stream/applications");
     await new Promise((resolve) => setTimeout(resolve, 2 * patience.headers));
-    await server.api.ready();
-    await server.client.create((await import("@tiphys/resources")).types.applications, application("late"));
+    await server.client.create(types.applications, application("late"));
     await eventually(() => stream.text().includes('"late"'));
     stream.end();
   });
@@ -133,6 +140,7 @@ describe("start and stop", () => {
 
   it("frees the port and ends open streams when it stops", async () => {
     const own = await startTestServer();
+    const taken = Number(new URL(own.api.url).port);
     const stream = await own.stream("/api/v1/stream/applications");
     const watching = own.channel().client(api.TiphysServiceDefinition).watch({ resource: "applications" });
     const next = watching[Symbol.asyncIterator]()
@@ -141,8 +149,9 @@ describe("start and stop", () => {
     await own.api.stop();
     await stream.ended;
     expect(await next).toMatchObject({ code: "Unavailable" });
-    const taken = Number(new URL(own.api.url).port);
-    expect(taken).toBe(0);
+    const free = await startTestServer({ port: taken });
+    expect(new URL(free.api.url).port).toBe(String(taken));
+    await free.stop();
     expect(await own.api.ready()).toBeDefined();
     await own.stop();
   });

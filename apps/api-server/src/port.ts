@@ -1,6 +1,6 @@
 import { createServer as createHttp, type Server as HttpServer, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createNet, type Socket } from "node:net";
-import { createSecureContext, TLSSocket } from "node:tls";
+import { createServer as createTls } from "node:tls";
 import { type Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
 import { FailedPreconditionError } from "@tiphys/errors";
 import type { Logger } from "@tiphys/telemetry";
@@ -46,7 +46,6 @@ export interface Port {
  */
 export async function openPort(options: PortOptions): Promise<Port> {
   const { host, port, cert, key, http, grpc, log, patience = usual } = options;
-  const secureContext = createSecureContext({ cert, key, minVersion: "TLSv1.2" });
   const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
   const web = requestsOf(patience, http);
   const redirect = requestsOf(patience, (request, response) => {
@@ -56,27 +55,27 @@ export async function openPort(options: PortOptions): Promise<Port> {
   });
   const sockets = new Set<Socket>();
 
-  const secure = (socket: Socket) => {
-    const tls = new TLSSocket(socket, {
-      isServer: true,
-      secureContext,
+  const secure = createTls(
+    {
+      cert,
+      key,
+      minVersion: "TLSv1.2",
+      handshakeTimeout: patience.silence,
       // Browsers and curl get HTTP/1.1; gRPC clients offer h2 alone. As the original behaves.
       ALPNCallback: ({ protocols }) =>
         protocols.includes("http/1.1") ? "http/1.1" : protocols.includes("h2") ? "h2" : undefined,
-    });
-    tls.on("error", (e) => {console.error("TLSERR", e); socket.destroy();});
-    const late = setTimeout(() => socket.destroy(), patience.silence);
-    socket.once("close", () => clearTimeout(late));
-    tls.once("secure", () => {
-      clearTimeout(late);
+    },
+    (tls) => {
+      tls.on("error", () => tls.destroy());
       if (tls.alpnProtocol === "h2") injector.injectConnection(tls);
       else if (tls.alpnProtocol === "http/1.1") web.emit("connection", tls);
       else
         sniff(tls, patience.silence, (start) =>
-          start === HTTP2_PREFACE ? injector.injectConnection(tls) : web.emit("connection", tls),
+          start === HTTP2_PREFACE ? injector.injectConnection(tls) : handOver(web, tls),
         );
-    });
-  };
+    },
+  );
+  secure.on("tlsClientError", (_error, tls) => tls.destroy());
 
   const server = createNet((socket) => {
     sockets.add(socket);
@@ -85,9 +84,9 @@ export async function openPort(options: PortOptions): Promise<Port> {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     sniff(socket, patience.silence, (start, first) => {
-      if (first === TLS_HANDSHAKE) secure(socket);
+      if (first === TLS_HANDSHAKE) secure.emit("connection", socket);
       else if (start === HTTP2_PREFACE || !HTTP_METHOD.test(start)) socket.destroy();
-      else redirect.emit("connection", socket);
+      else handOver(redirect, socket);
     });
   });
   await new Promise<void>((resolve, reject) => {
@@ -132,6 +131,12 @@ function requestsOf(patience: Patience, listener: RequestListener): HttpServer {
   return server;
 }
 
+/** Gives an HTTP server a connection whose first bytes have been put back. */
+function handOver(server: HttpServer, socket: Socket): void {
+  server.emit("connection", socket);
+  socket.resume();
+}
+
 /** Peeks at the first bytes of a connection, gives them back, and hands them to `decide`. */
 function sniff(socket: Socket, silence: number, decide: (start: string, first: number) => void): void {
   const dropped = () => socket.destroy();
@@ -141,7 +146,7 @@ function sniff(socket: Socket, silence: number, decide: (start: string, first: n
     socket.off("timeout", dropped);
     socket.pause();
     socket.unshift(chunk);
+    // TLS and HTTP/2 take what is buffered by themselves; flowing on here would lose it for them.
     decide(chunk.toString("latin1", 0, HTTP2_PREFACE.length), chunk[0] ?? 0);
-    socket.resume();
   });
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { request as httpsRequest, type IncomingMessage } from "node:https";
+import type { IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { systemClock, type VirtualClock, virtualClock } from "@tiphys/clock";
 import { clusterAdmin } from "@tiphys/identity";
 import type { KubeClient } from "@tiphys/kube";
@@ -80,7 +81,12 @@ export async function startTestServer(overrides: Partial<ApiServerDeps> = {}): P
     },
     ...overrides,
   });
-  await api.start();
+  try {
+    await api.start();
+  } catch (error) {
+    await kube.stop();
+    throw error;
+  }
   const password = (await api.accounts.initialPassword())?.reveal() ?? "";
   const token = await api.accounts.login("admin", password);
   const channels: GrpcChannel[] = [];
@@ -90,6 +96,7 @@ export async function startTestServer(overrides: Partial<ApiServerDeps> = {}): P
       method: method ?? (body === undefined ? "GET" : "POST"),
       ca: api.certificate,
       agent: false,
+      servername: "localhost",
       headers: {
         ...(session === false ? {} : { authorization: `Bearer ${token}` }),
         ...(body === undefined ? {} : { "content-type": "application/json" }),

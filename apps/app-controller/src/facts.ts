@@ -1,8 +1,7 @@
-import type { Bus } from "@tiphys/bus";
+import { type Bus, publishFact } from "@tiphys/bus";
 import type { Clock } from "@tiphys/clock";
 import { changeOf } from "@tiphys/identity";
 import type { CacheChange } from "@tiphys/kube";
-import { tiphysFactsV1Facts } from "@tiphys/proto";
 import type { Application } from "@tiphys/resources";
 
 interface Happening {
@@ -36,18 +35,11 @@ export function factPublisher(bus: Bus, clock: Clock): (change: CacheChange) => 
     if (type !== "modified") return;
     const app = object as Application;
     const { name, namespace = "" } = app.metadata;
-    for (const { code, message } of happenings(previous as Application | undefined, app)) {
-      const fact: tiphysFactsV1Facts.Fact = {
-        area: "delivery",
-        kind: "Application",
-        namespace,
-        name,
-        code,
-        message,
-        at: clock.now().toISOString(),
-        change: changeOf(app)?.id ?? "",
-      };
-      bus.publish(`tiphys.facts.delivery.${namespace}.${name}.${code}`, tiphysFactsV1Facts.Fact.encode(fact).finish());
+    const change = changeOf(app)?.id;
+    const at = clock.now();
+    for (const happening of happenings(previous as Application | undefined, app)) {
+      const about = { area: "delivery", kind: "Application", namespace, name, at } as const;
+      publishFact(bus, { ...about, ...happening, ...(change ? { change } : {}) });
     }
   };
 }

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { FailedPreconditionError, InvalidArgumentError } from "@tiphys/errors";
+import { FailedPreconditionError, InvalidArgumentError, NotFoundError, UnavailableError } from "@tiphys/errors";
 import type { KubeObject } from "@tiphys/resources";
 import { parseYamlDocuments, toYaml } from "@tiphys/yaml";
 import type { Connection } from "./connection.js";
 import type { KindView } from "./kinds.js";
-import { table } from "./table.js";
+import { growingTable, table } from "./table.js";
 
 export type Format = "table" | "json" | "yaml" | "name";
 
@@ -12,6 +12,8 @@ export type Format = "table" | "json" | "yaml" | "name";
 export interface World {
   readonly connect: () => Promise<Connection>;
   readonly print: (text: string) => void;
+  /** For people only: what is no part of the output. */
+  readonly remark: (text: string) => void;
   readonly now: () => Date;
   readonly signal: AbortSignal;
 }
@@ -61,6 +63,8 @@ export async function list(
           .trimEnd(),
       );
     else if (output === "name") for (const o of objects) world.print(nameOf(view, o));
+    else if (objects.length === 0)
+      world.remark(`no ${view.resource} found${namespace ? ` in namespace ${namespace}` : ""}`);
     else
       world.print(
         table(
@@ -93,15 +97,20 @@ export function show(world: World, view: KindView, o: KubeObject, output: Format
   }
 }
 
-/** Prints a line at every change until interrupted, or until `done` says so. */
+/** A stream that ends by itself was ended by the server. */
+function ended(world: World): void {
+  if (!world.signal.aborted) throw new UnavailableError("the server has ended the stream: is it still running?");
+}
+
+/** Prints a line at every change until interrupted. */
 export async function watch(
   world: World,
   view: KindView,
   { namespace, output, name }: Target & { name?: string },
-  done?: (o: KubeObject) => boolean,
 ): Promise<void> {
   await using(world, async ({ api }) => {
-    if (output === "table") world.print(table(view.header, []));
+    const line = growingTable(view.header);
+    if (output === "table") world.print(line(view.header));
     const request = {
       resource: view.resource,
       ...((namespace ?? (name ? view.defaultNamespace : undefined))
@@ -114,12 +123,9 @@ export async function watch(
       if (output === "json") world.print(JSON.stringify({ type, object: o }));
       else if (output === "yaml") world.print(`---\n${toYaml(o).trimEnd()}`);
       else if (output === "name") world.print(nameOf(view, o));
-      else
-        world.print(
-          (type === "DELETED" ? ["deleted", ...view.row(o, world.now())] : view.row(o, world.now())).join("   "),
-        );
-      if (done?.(o)) return;
+      else world.print(line(view.row(o, world.now())) + (type === "DELETED" ? "   (deleted)" : ""));
     }
+    ended(world);
   });
 }
 
@@ -156,6 +162,7 @@ export async function syncApplication(
         throw new FailedPreconditionError(`sync of ${name} ended as ${state.phase}: ${state.message ?? ""}`);
       return;
     }
+    ended(world);
   });
 }
 
@@ -204,6 +211,7 @@ export async function submitWorkflow(world: World, view: KindView, options: Subm
         throw new FailedPreconditionError(`workflow ${name} ended as ${phase}: ${workflow["status"]?.message ?? ""}`);
       return;
     }
+    ended(world);
   });
 }
 
@@ -293,29 +301,21 @@ export async function listEvents(
       limit: filter.limit,
     });
     const chosen = filter.id ? events.filter(({ id }) => id === filter.id) : events;
-    if (filter.id && chosen.length === 0)
-      throw new InvalidArgumentError("id", `no recent event has the id ${filter.id}`);
+    if (filter.id && chosen.length === 0) throw new NotFoundError(`no recent event has the id ${filter.id}`);
     if (output === "json") world.print(JSON.stringify(filter.id ? chosen[0] : chosen, null, 2));
     else if (output === "yaml") world.print(toYaml(filter.id ? chosen[0] : chosen).trimEnd());
     else if (output === "name") for (const { id } of chosen) world.print(`event/${id}`);
-    else {
-      world.print(
-        table(
-          ["TIME", "NAMESPACE", "SOURCE", "EVENT", "TYPE", "ID", "CHANGE"],
-          chosen.map((e) => [
-            e.at ?? "",
-            e.namespace ?? "",
-            e.eventSource ?? "",
-            e.eventName ?? "",
-            e.type ?? "",
-            e.id ?? "",
-            e.change ?? "",
-          ]),
-        ),
-      );
-    }
+    else if (chosen.length === 0) world.remark("no events yet");
+    else world.print(table(EVENT_HEADER, chosen.map(eventRow)));
   });
 }
+
+const EVENT_HEADER = ["TIME", "NAMESPACE", "SOURCE", "EVENT", "TYPE", "ID", "CHANGE"];
+type EventMessage = Readonly<
+  Partial<Record<"at" | "namespace" | "eventSource" | "eventName" | "type" | "id" | "change", string>>
+>;
+const eventRow = ({ at, namespace, eventSource, eventName, type, id, change }: EventMessage): string[] =>
+  [at, namespace, eventSource, eventName, type, id, change].map((cell) => cell ?? "");
 
 /** Prints every new event until interrupted: a live view over the sources' history. */
 export async function watchEvents(
@@ -325,6 +325,8 @@ export async function watchEvents(
 ): Promise<void> {
   await using(world, async ({ api }) => {
     const seen = new Set<string>();
+    const line = growingTable(EVENT_HEADER);
+    if (target.output === "table") world.print(line(EVENT_HEADER));
     while (!world.signal.aborted) {
       const { events = [] } = await api.listEvents({
         ...(target.namespace ? { namespace: target.namespace } : {}),
@@ -335,10 +337,8 @@ export async function watchEvents(
         seen.add(event.id);
         if (target.output === "json") world.print(JSON.stringify(event));
         else if (target.output === "name") world.print(`event/${event.id}`);
-        else
-          world.print(
-            [event.at, event.namespace, event.eventSource, event.eventName, event.id, event.change].join("   "),
-          );
+        else if (target.output === "yaml") world.print(`---\n${toYaml(event).trimEnd()}`);
+        else world.print(line(eventRow(event)));
       }
       await poll(world.signal).catch(() => {});
     }

@@ -25,7 +25,7 @@ export interface Login {
 export async function connect(dataFolder: string): Promise<Connection> {
   const login = await readLogin(dataFolder);
   const target = new URL(login.url).host;
-  const sessionFile = join(dataFolder, "session.json");
+  const sessionFile = join(dataFolder, "session");
   const open = (token: string | undefined): GrpcChannel =>
     grpcChannel({ target, ca: login.certificate, ...(token ? { token: async () => token } : {}) });
 
@@ -75,9 +75,17 @@ async function readLogin(dataFolder: string): Promise<Login> {
       { cause },
     );
   }
+  let login: Partial<Login>;
   try {
-    return JSON.parse(text);
+    login = JSON.parse(text);
   } catch (cause) {
-    throw new InvalidArgumentError(file, "is not JSON; start the server again, it writes the file anew", { cause });
+    throw new InvalidArgumentError(file, `is not JSON; ${ANEW}`, { cause });
   }
+  for (const field of ["url", "username", "password", "certificate"] as const) {
+    if (typeof login?.[field] !== "string") throw new InvalidArgumentError(file, `has no text in "${field}"; ${ANEW}`);
+  }
+  if (!URL.canParse(login.url ?? "")) throw new InvalidArgumentError(file, `"url" is not a URL; ${ANEW}`);
+  return login as Login;
 }
+
+const ANEW = "start the server again, it writes the file anew";

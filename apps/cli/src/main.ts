@@ -3,14 +3,15 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { InvalidArgumentError, messageOf } from "@tiphys/errors";
-import { Command, CommanderError, Option } from "commander";
+import { Command, InvalidArgumentError as CommanderArgumentError, CommanderError, Option } from "commander";
 import * as commands from "./commands.js";
 import { connect } from "./connection.js";
 import { applicationView, eventSourceView, type KindView, rolloutView, sensorView, workflowView } from "./kinds.js";
 
-/** Exit codes: 0 done, 1 refused or failed, 2 wrong use. */
+/** Exit codes: 0 done, 1 refused or failed, 2 wrong use, 130 interrupted. */
 const FAILED = 1;
 const WRONG_USE = 2;
+const INTERRUPTED = 130;
 const EVENT_POLL_MS = 1_000;
 
 interface Common {
@@ -19,43 +20,73 @@ interface Common {
   output: string;
 }
 
+/** What the command is given by the process that runs it. */
+export interface Outside {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly folder: string;
+  readonly now: () => Date;
+  /** Aborts when the user interrupts. */
+  readonly signal: AbortSignal;
+}
+
 /** Runs the `tiphys` command; resolves to its exit code. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], outside?: Outside): Promise<number> {
+  if (outside) return await run(argv, outside);
   const abort = new AbortController();
-  process.once("SIGINT", () => abort.abort());
-  const world = (options: Common): commands.World => ({
-    connect: () => connect(dataFolder(options.data)),
-    print: (text) => console.log(text),
-    now: () => new Date(),
-    signal: abort.signal,
-  });
-  const program = build(world);
+  const interrupt = () => abort.abort();
+  process.once("SIGINT", interrupt);
+  try {
+    return await run(argv, {
+      out: (text) => process.stdout.write(text),
+      err: (text) => process.stderr.write(text),
+      env: process.env,
+      folder: process.cwd(),
+      now: () => new Date(),
+      signal: abort.signal,
+    });
+  } finally {
+    process.off("SIGINT", interrupt);
+  }
+}
+
+async function run(argv: readonly string[], outside: Outside): Promise<number> {
+  const { signal, now, out, err } = outside;
+  const program = build(outside, (options) => ({
+    connect: () => connect(dataFolder(options.data, outside)),
+    print: (text) => out(`${text}\n`),
+    remark: (text) => err(`${text}\n`),
+    now,
+    signal,
+  }));
   try {
     await program.parseAsync([...argv], { from: "user" });
-    return 0;
+    return signal.aborted ? INTERRUPTED : 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE;
-    if (abort.signal.aborted) return 130;
-    console.error(`tiphys: ${messageOf(error)}`);
+    if (signal.aborted) return INTERRUPTED;
+    err(`tiphys: ${messageOf(error)}\n`);
     return error instanceof InvalidArgumentError && error.field.startsWith("--") ? WRONG_USE : FAILED;
   }
 }
 
 /** --data, TIPHYS_DATA, or the nearest `.tiphys` folder upwards from here. */
-function dataFolder(given: string | undefined): string {
-  const named = given ?? process.env["TIPHYS_DATA"];
+function dataFolder(given: string | undefined, { env, folder: start }: Outside): string {
+  const named = given ?? env["TIPHYS_DATA"];
   if (named) return named;
-  for (let folder = process.cwd(); ; folder = dirname(folder)) {
+  for (let folder = start; ; folder = dirname(folder)) {
     if (existsSync(join(folder, ".tiphys", "login.json"))) return join(folder, ".tiphys");
-    if (dirname(folder) === folder) return join(process.cwd(), ".tiphys");
+    if (dirname(folder) === folder) return join(start, ".tiphys");
   }
 }
 
 type WorldOf = (options: Common) => commands.World;
 
-function build(world: WorldOf): Command {
+function build({ out, err }: Outside, world: WorldOf): Command {
   const program = new Command("tiphys")
     .description("GitOps delivery, workflows, progressive rollouts and events")
+    .configureOutput({ writeOut: out, writeErr: err })
     .exitOverride();
   program
     .command("up")
@@ -125,7 +156,7 @@ function build(world: WorldOf): Command {
     );
   }
   common(rollout.command("undo <name>").description("go back to an earlier revision"))
-    .option("--to-revision <number>", "which one; the one before when absent", Number)
+    .option("--to-revision <number>", "which one; the one before when absent", wholeNumber)
     .action((name: string, o) =>
       commands.act(world(o), rolloutView, "rollout", name, "undo", { ...target(o), revision: o.toRevision }),
     );
@@ -133,7 +164,7 @@ function build(world: WorldOf): Command {
   const event = group(program, "event", "events, their sources and sensors");
   common(event.command("list").description("the newest events"))
     .option("--change <id>", "only those of one change")
-    .option("--limit <count>", "how many", Number, 50)
+    .option("--limit <count>", "how many", wholeNumber, 50)
     .action((o) => commands.listEvents(world(o), target(o), { change: o.change, limit: o.limit }));
   common(event.command("get <id>").description("one event")).action((id: string, o) =>
     commands.listEvents(world(o), target(o), { id, limit: 1_000 }),
@@ -149,14 +180,18 @@ function build(world: WorldOf): Command {
 }
 
 const group = (program: Command, name: string, description: string): Command =>
-  program.command(name).description(description).exitOverride();
+  program.command(name).description(description);
 
 function common(command: Command): Command {
   return command
-    .exitOverride()
     .option("--data <folder>", "data folder of the server (holds login.json)")
     .option("-n, --namespace <namespace>", "namespace")
     .addOption(new Option("-o, --output <format>", "table, json, yaml or name").default("table"));
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[0-9]{1,9}$/.test(text)) throw new CommanderArgumentError("It must be a whole number.");
+  return Number(text);
 }
 
 const target = (o: Common): commands.Target => ({

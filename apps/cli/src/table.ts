@@ -6,6 +6,20 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return [header, ...rows].map((cells) => line(cells).trimEnd()).join("\n");
 }
 
+/** Lines that come one by one: columns are as wide as the widest cell so far. */
+export function growingTable(header: readonly string[]): (cells: readonly string[]) => string {
+  const widths = header.map((title) => title.length);
+  return (cells) => {
+    cells.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length);
+    });
+    return cells
+      .map((cell, i) => cell.padEnd((widths[i] ?? 0) + 3))
+      .join("")
+      .trimEnd();
+  };
+}
+
 /** A span of time as kubectl shows ages: 5s, 3m12s, 4h, 2d. */
 export function age(from: string | undefined, to: Date): string {
   if (!from) return "";

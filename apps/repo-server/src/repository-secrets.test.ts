@@ -34,6 +34,11 @@ it("completes it from the repo-creds with the longest matching URL", () => {
   expect(found.proxy).toBe("http://proxy:3128");
 });
 
+it("reads the depth of fetches, where 0 is everything", () => {
+  const depth = (text: string) => credentialsFor(url, { secrets: [secret("repository", { url, depth: text })] }).depth;
+  expect([depth("3"), depth("0")]).toEqual([3, undefined]);
+});
+
 it("reads certificates and host keys from Argo CD's ConfigMaps", () => {
   const configMap = (data: object): KubeObject => ({
     apiVersion: "v1",
@@ -53,6 +58,10 @@ it.each([
   ["type", "helm", /repository type helm/],
   ["githubAppID", "1", /githubAppID in a repository Secret/],
   ["enableLfs", "true", /enableLfs/],
+  ["gcpServiceAccountKey", "{}", /gcpServiceAccountKey/],
+  ["azureServicePrincipalClientId", "x", /azureServicePrincipalClientId/],
+  ["project", "team-a", /project in a repository Secret/],
+  ["depth", "deep", /depth: "deep" in the repository Secret of .* is not a number/],
 ])("refuses %s=%s by name", (key, value, want) =>
   expect(() => credentialsFor(url, { secrets: [secret("repository", { url, [key]: value })] })).toThrow(want),
 );

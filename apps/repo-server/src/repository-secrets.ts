@@ -1,5 +1,5 @@
-import { UnimplementedError } from "@tiphys/errors";
-import { canonicalRepositoryUrl, type RepositoryCredentials, redactUrl } from "@tiphys/git";
+import { InvalidArgumentError, UnimplementedError } from "@tiphys/errors";
+import { canonicalRepositoryUrl, isSshUrl, type RepositoryCredentials, redactUrl } from "@tiphys/git";
 import type { KubeObject } from "@tiphys/resources";
 import { Secret } from "@tiphys/secret";
 
@@ -16,6 +16,8 @@ const unimplemented = [
   "useAzureWorkloadIdentity",
   "azureServicePrincipalClientId",
   "azureServicePrincipalClientID",
+  // A repository for one project only; every project would get at it.
+  "project",
 ] as const;
 
 /** Where credentials come from: Argo CD's Secrets and ConfigMaps in the control namespace. */
@@ -38,7 +40,8 @@ export function credentialsFor(url: string, sources: CredentialSources): Reposit
   const ofType = (type: string) =>
     sources.secrets.filter((secret) => secret.metadata.labels?.[SECRET_TYPE_LABEL] === type);
   const wanted = canonicalRepositoryUrl(url);
-  const own = ofType("repository").find((secret) => canonicalRepositoryUrl(text(secret, "url") ?? "") === wanted);
+  const owned = ofType("repository").filter((secret) => canonicalRepositoryUrl(text(secret, "url") ?? "") === wanted);
+  const own = owned.find((secret) => text(secret, "project") === undefined) ?? owned[0];
   let template: KubeObject | undefined;
   let longest = 0;
   for (const secret of ofType("repo-creds")) {
@@ -67,6 +70,10 @@ export function credentialsFor(url: string, sources: CredentialSources): Reposit
     return found === undefined ? undefined : new Secret(found);
   };
   const flag = (key: string) => value(key) === "true";
+  const depth = value("depth");
+  if (depth !== undefined && !/^\d{1,9}$/.test(depth)) {
+    throw new InvalidArgumentError("depth", `"${depth}" in the repository Secret of ${redactUrl(url)} is not a number`);
+  }
   const tls: Record<string, string> | undefined = sources.tlsCerts?.["data"];
   const known: Record<string, string> | undefined = sources.sshKnownHosts?.["data"];
   const entries: [keyof RepositoryCredentials, unknown][] = [
@@ -78,14 +85,11 @@ export function credentialsFor(url: string, sources: CredentialSources): Reposit
     ["tlsClientCertKey", secret("tlsClientCertKey")],
     ["ca", tls?.[hostOf(url)]],
     ["insecure", flag("insecure")],
-    [
-      "insecureIgnoreHostKey",
-      flag("insecureIgnoreHostKey") ||
-        (flag("insecure") && text(own ?? template ?? ({} as KubeObject), "sshPrivateKey") !== undefined),
-    ],
+    ["insecureIgnoreHostKey", flag("insecureIgnoreHostKey") || (isSshUrl(url) && flag("insecure"))],
     ["sshKnownHosts", known?.["ssh_known_hosts"]],
     ["proxy", value("proxy")],
     ["noProxy", value("noProxy")],
+    ["depth", Number(depth ?? 0) || undefined],
   ];
   return Object.fromEntries(entries.filter(([, each]) => each !== undefined && each !== false));
 }

@@ -11,7 +11,7 @@ import {
   START,
   steps,
   template,
-} from "./testdata/world.js";
+} from "./testing/world.js";
 
 describe("a canary on the embedded cluster", () => {
   it("goes through days of pauses and analysis in under a second of processor time", async () => {

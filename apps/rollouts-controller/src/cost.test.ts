@@ -1,5 +1,5 @@
 import { type KubeObject, type Rollout, types } from "@tiphys/resources";
-import { type Cluster, cluster, healthy, rolloutOf } from "./testdata/world.js";
+import { type Cluster, cluster, healthy, rolloutOf } from "./testing/world.js";
 
 const COUNT = 10;
 const names = Array.from({ length: COUNT }, (_, index) => `web-${index}`);

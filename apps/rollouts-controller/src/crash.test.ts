@@ -1,5 +1,5 @@
 import { type AnalysisRun, type Rollout, types } from "@tiphys/resources";
-import { analysis, type Cluster, DAY, deployed, healthy } from "./testdata/world.js";
+import { analysis, type Cluster, DAY, deployed, healthy } from "./testing/world.js";
 
 /** One update whose controller dies at its `dieAt`-th kill point and is followed by another; what it all came to. */
 async function update(world: Cluster, image: string, dieAt: number): Promise<{ died: boolean; end: unknown }> {

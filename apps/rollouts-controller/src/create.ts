@@ -1,7 +1,8 @@
+import { type Bus, publishFact } from "@tiphys/bus";
 import type { Clock } from "@tiphys/clock";
 import { createController, type RunningController } from "@tiphys/controller";
 import type { Dialer } from "@tiphys/dialer";
-import type { RandomBytes } from "@tiphys/identity";
+import { changeOf, type RandomBytes } from "@tiphys/identity";
 import type { Journal } from "@tiphys/journal";
 import { type CacheChange, createEventRecorder, type Informers } from "@tiphys/kube";
 import { metricProviders } from "@tiphys/metric-providers";
@@ -25,6 +26,8 @@ export interface RolloutsControllerDeps {
   readonly tracer?: Tracer;
   /** Names Events. */
   readonly random: RandomBytes;
+  /** Where facts for viewers go. */
+  readonly bus?: Pick<Bus, "publish">;
   /** Metric providers dial through it. */
   readonly dialer: Dialer;
   /** Sharding: asked before every pass. */
@@ -73,6 +76,7 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
   const record: RolloutReconcilerDeps["record"] = (rollout, type, reason, message) => {
     told.add({ type, reason });
     events.event(rollout, type, reason, message);
+    if (deps.bus) publishFact(deps.bus, factOf(rollout, reason, message, clock.now()));
   };
   /** Rollouts that name the changed object. */
   const naming =
@@ -141,6 +145,15 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
     },
     ready: async () => rollouts.ready() ?? analysisRuns.ready() ?? experiments.ready(),
   };
+}
+
+/** What the users' Events say, for viewers: `StepCompleted` rather than `RolloutStepCompleted`, as the kind is told beside it. */
+function factOf(rollout: Rollout, reason: string, message: string, at: Date): Parameters<typeof publishFact>[1] {
+  const { name, namespace = "" } = rollout.metadata;
+  const change = changeOf(rollout)?.id;
+  const code = reason.replace(/^Rollout(?=[A-Z])/, "");
+  const about = { area: "rollouts", kind: "Rollout", namespace, name } as const;
+  return { ...about, code, message, at, ...(change ? { change } : {}) };
 }
 
 const inNamespace = (object: KubeObject, names: readonly string[]): string[] =>

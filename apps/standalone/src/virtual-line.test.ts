@@ -33,7 +33,7 @@ import { createSimulatedKubelet, temporaryDirectory } from "@tiphys/testing";
 import type { ArchiveJob } from "@tiphys/workflow-controller";
 import { githubPush, headOf, pushOf } from "./demo/forge.js";
 import { git } from "./demo/git.js";
-import { CONTROL_NAMESPACE, NAMESPACE, seedCluster, seedRepositories } from "./demo/seed.js";
+import { CONTROL_NAMESPACE, seedCluster, seedRepositories } from "./demo/seed.js";
 import { createSuite } from "./suite.js";
 
 const START = new Date("2026-01-01T00:00:00Z");
@@ -146,14 +146,19 @@ async function openLine(): Promise<Line> {
       : undefined,
   );
   const key = new Secret("0123456789abcdef0123456789abcdef");
+  const bus = await createLocalBus({ clock, log });
+  const cache = await createLocalCache({ clock, log });
+  const archive = await createSqliteArchive({ path: ":memory:" });
+  const eventState = await openDurableMap({ name: "events", log });
+  stops.push(() => Promise.all([bus, cache, archive, eventState].map((part) => part.close())));
   const suite = createSuite({
     ...shared,
-    bus: await createLocalBus({ clock, log }),
-    cache: await createLocalCache({ clock, log }),
-    archive: await createSqliteArchive({ path: ":memory:" }),
+    bus,
+    cache,
+    archive,
     artifacts: createLocalArtifacts({ dir: join(folder.path, "artifacts") }),
     archiveJobs: await createLocalQueue<ArchiveJob>({ name: "archive", clock, log }),
-    eventState: await openDurableMap({ name: "events", log }),
+    eventState,
     dialer,
     renderPool: renderInProcess,
     internalKey: key,
@@ -288,6 +293,7 @@ it("walks the demo's canary through days of virtual time in under a second, and 
   const succeeded = await line.until<Workflow>(types.workflows, ({ status }) => status?.phase === "Succeeded", DAY);
   expect(Object.values(succeeded.status?.nodes ?? {}).filter(({ type }) => type === "Pod")).toHaveLength(3);
 
+  await line.until<Rollout>(types.rollouts, settled("1.1.0", "Progressing"), DAY);
   const began = { time: clock.now().getTime(), cpu: process.cpuUsage(), wall: performance.now() };
   const walking = await line.until<Rollout>(types.rollouts, settled("1.1.0", "Healthy"), 10 * DAY);
   const days = (clock.now().getTime() - began.time) / DAY;

@@ -1,5 +1,6 @@
 import type { Server } from "node:http";
 import type { Archive } from "@tiphys/archive";
+import type { Bus } from "@tiphys/bus";
 import type { Clock } from "@tiphys/clock";
 import { createController, type RunningController } from "@tiphys/controller";
 import type { RandomBytes } from "@tiphys/identity";
@@ -10,6 +11,7 @@ import type { Secret } from "@tiphys/secret";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics, Tracer } from "@tiphys/telemetry";
 import { executorFiles } from "./executor-files.js";
+import { factPublisher } from "./facts.js";
 import { BY_WORKFLOW, workflowIndex, workflowReconciler } from "./reconciler.js";
 import { createReportServer, listen } from "./report-server.js";
 import { createTaskResultService, type TaskResultService } from "./task-results.js";
@@ -24,6 +26,8 @@ export interface WorkflowControllerDeps {
   readonly tracer?: Tracer;
   readonly random: RandomBytes;
   readonly archive?: Archive;
+  /** Where facts for viewers go. */
+  readonly bus?: Pick<Bus, "publish">;
   readonly executor: ExecutorOptions;
   readonly owns?: (key: ObjectKey) => boolean;
   readonly workers?: number;
@@ -61,6 +65,7 @@ export function createWorkflowController(deps: WorkflowControllerDeps): Workflow
   let url = executor.reportUrl ?? "";
   let server: Server | undefined;
   let started = false;
+  let unsubscribe = () => {};
   const caches = {
     pods: informers.informer(types.pods, { labelSelector: POD_SELECTOR, indexes }),
     results: informers.informer(types.workflowTaskResults, { indexes }),
@@ -107,15 +112,17 @@ export function createWorkflowController(deps: WorkflowControllerDeps): Workflow
     taskResults,
     reportUrl: () => url,
     async start() {
-      server = createReportServer(taskResults, log);
+      server = createReportServer(taskResults, log, deps.metrics);
       const port = await listen(server, executor.listen);
       if (!executor.reportUrl) url = `http://${executor.listen.host}:${port}`;
       await Promise.all(Object.values(caches).map((cache) => cache.synced));
+      if (deps.bus) unsubscribe = informers.informer(types.workflows).onChange(factPublisher(deps.bus, clock));
       await controller.start();
       started = true;
     },
     async stop() {
       started = false;
+      unsubscribe();
       await controller.stop();
       const closing = server;
       server = undefined;

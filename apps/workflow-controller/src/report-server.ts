@@ -9,20 +9,25 @@ import {
   NotFoundError,
   UnauthenticatedError,
 } from "@tiphys/errors";
-import { limits } from "@tiphys/limits";
-import type { Logger } from "@tiphys/telemetry";
+import { limits, readLimited } from "@tiphys/limits";
+import type { Logger, Metrics } from "@tiphys/telemetry";
 import type { TaskResultService } from "./task-results.js";
 
 export const REPORT_PATH = "/tiphys.workflow.v1.TaskResultService/Report";
 const BODY_BYTES = limits.kubeObjectBytes;
 
 /** Answers executors over HTTP + JSON: `POST` of a report with the pod's bearer token. A host may mount it anywhere pods reach. */
-export function reportListener(service: TaskResultService, log: Logger): RequestListener {
+export function reportListener(service: TaskResultService, log: Logger, metrics: Metrics): RequestListener {
+  const reports = metrics.counter("tiphys_task_reports_total", "Reports of executors by outcome", ["code"]);
   return (request, response) => {
     handle(service, request).then(
-      () => answer(response, 200, {}),
+      () => {
+        reports.add({ code: "OK" });
+        answer(response, 200, {});
+      },
       (error: unknown) => {
         const code = codeOf(error);
+        reports.add({ code });
         if (code !== "Unauthenticated") log.warn("a report was not stored", { code, error: messageOf(error) });
         answer(response, httpStatus(code), { code, message: messageOf(error) });
       },
@@ -35,16 +40,11 @@ async function handle(service: TaskResultService, request: IncomingMessage): Pro
     throw new NotFoundError(`${request.method} ${request.url} is not served here`);
   const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? "")?.[1];
   if (!token) throw new UnauthenticatedError("the report has no bearer token");
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > BODY_BYTES) throw new LimitExceededError(`the report is larger than ${BODY_BYTES} bytes`);
-    chunks.push(chunk);
-  }
+  const bytes = await readLimited(request, BODY_BYTES);
+  if (!bytes) throw new LimitExceededError(`the report is larger than ${BODY_BYTES} bytes`);
   let body: unknown;
   try {
-    body = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    body = JSON.parse(bytes.toString("utf8"));
   } catch (cause) {
     throw new InvalidArgumentError("", "the report is not JSON", { cause });
   }
@@ -64,5 +64,5 @@ export function listen(server: Server, options: { host: string; port: number }):
   });
 }
 
-export const createReportServer = (service: TaskResultService, log: Logger): Server =>
-  createServer(reportListener(service, log));
+export const createReportServer = (service: TaskResultService, log: Logger, metrics: Metrics): Server =>
+  createServer(reportListener(service, log, metrics));

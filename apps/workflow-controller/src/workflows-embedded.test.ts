@@ -6,7 +6,7 @@ import { createInformers } from "@tiphys/kube";
 import { createKubeControllers } from "@tiphys/kube-controllers";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
-import { describeWorkflows, type WorkflowCluster, workflowCrds } from "./contract.js";
+import { describeWorkflows, type WorkflowCluster, workflowCrds } from "./testing/scenarios.js";
 
 async function embeddedCluster(): Promise<WorkflowCluster> {
   const clock = systemClock();

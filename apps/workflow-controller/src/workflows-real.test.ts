@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { createHttpKubeClient, loadKubeconfig } from "@tiphys/kube";
 import { silentLogger } from "@tiphys/telemetry";
 import { describeWith, realClusterKubeconfig } from "@tiphys/testing";
-import { describeWorkflows, type WorkflowCluster } from "./contract.js";
+import { describeWorkflows, type WorkflowCluster } from "./testing/scenarios.js";
 
 async function realCluster(): Promise<WorkflowCluster> {
   const path = realClusterKubeconfig() as string;

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { Clock } from "@tiphys/clock";
 import { codeOf, messageOf } from "@tiphys/errors";
+import { readLimited } from "@tiphys/limits";
 import type { Secret } from "@tiphys/secret";
 import type { Logger } from "@tiphys/telemetry";
 import type { ArtifactStore } from "./artifacts.js";
@@ -145,14 +146,9 @@ function authorize(
 }
 
 async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += chunk.length;
-    if (size > limit) throw new S3Problem(400, "EntityTooLarge", `objects may have ${limit} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  const body = await readLimited(request, limit);
+  if (!body) throw new S3Problem(400, "EntityTooLarge", `objects may have ${limit} bytes`);
+  return body;
 }
 
 const PAGE = 1_000;

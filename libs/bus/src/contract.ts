@@ -1,4 +1,5 @@
 import { sleep, systemClock } from "@tiphys/clock";
+import { eventually } from "@tiphys/testing";
 import type { Bus, Consumer, Message } from "./bus.js";
 
 /** One stream that survives closing its bus: `open` may be called again after `close`. */
@@ -10,14 +11,6 @@ export interface BusUnderTest {
 const clock = systemClock();
 const bytes = (text: string) => Buffer.from(text);
 const text = (message: { bytes: Uint8Array }) => Buffer.from(message.bytes).toString();
-
-async function until(done: () => boolean): Promise<void> {
-  const end = clock.monotonic() + 15_000;
-  while (!done()) {
-    if (clock.monotonic() > end) throw new Error("the condition did not come true within 15 s");
-    await sleep(clock, 5);
-  }
-}
 
 /** What every bus promises; both implementations pass it. */
 export function busContract(make: () => Promise<BusUnderTest>): void {
@@ -80,7 +73,7 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
   it("delivers what matches any of the filters, in order", async () => {
     const { seen } = await collect("worker", ["a.*", "c.>"]);
     for (const name of ["a.1", "b.1", "c.1.2", "a.2"]) await bus.append(name, name, bytes(name));
-    await until(() => seen.length === 3);
+    await eventually(() => seen.length === 3);
     expect(seen).toEqual(["a.1", "c.1.2", "a.2"]);
   });
 
@@ -89,7 +82,7 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
     const fresh = await collect("fresh", ["a.>"], "new");
     const all = await collect("all", ["a.>"], "all");
     await bus.append("a.1", "new", bytes("new"));
-    await until(() => fresh.seen.length === 1 && all.seen.length === 2);
+    await eventually(() => fresh.seen.length === 1 && all.seen.length === 2);
     expect(fresh.seen).toEqual(["new"]);
     expect(all.seen).toEqual(["old", "new"]);
   });
@@ -97,12 +90,12 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
   it("continues a durable where it left off after a restart", async () => {
     const before = await collect("worker", ["a.>"]);
     await bus.append("a.1", "1", bytes("1"));
-    await until(() => before.seen.length === 1);
+    await eventually(() => before.seen.length === 1);
     await bus.close();
     bus = await stream.open();
     await bus.append("a.1", "2", bytes("2"));
     const after = await collect("worker", ["a.>"], "new");
-    await until(() => after.seen.length > 0);
+    await eventually(() => after.seen.length > 0);
     expect(after.seen).toEqual(["2"]);
   });
 
@@ -122,7 +115,7 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
       else await message.ack();
     });
     await bus.append("a.1", "1", bytes("1"));
-    await until(() => deliveries.length === 3);
+    await eventually(() => deliveries.length === 3);
     expect(deliveries).toEqual([1, 2, 3]);
   });
 
@@ -134,7 +127,7 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
       await message.ack();
     });
     await bus.append("a.1", "1", bytes("1"));
-    await until(() => calls === 2);
+    await eventually(() => calls === 2);
   });
 
   it("delivers again when nobody acknowledged in time", async () => {
@@ -144,7 +137,7 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
       if (seen.length === 2) await message.ack();
     });
     await bus.append("a.1", "1", bytes("1"));
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     expect(seen[1]!.deliveries).toBe(2);
   });
 
@@ -154,7 +147,7 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
       held = true;
     });
     await bus.append("a.1", "1", bytes("crash"));
-    await until(() => held);
+    await eventually(() => held);
     await bus.close();
     bus = await stream.open();
     const seen: string[] = [];
@@ -162,7 +155,7 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
       seen.push(text(message));
       await message.ack();
     });
-    await until(() => seen.length === 1);
+    await eventually(() => seen.length === 1);
     expect(seen).toEqual(["crash"]);
   });
 
@@ -178,13 +171,13 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
     );
     await bus.append("a.1", "1", bytes("bad"));
     await bus.append("a.1", "2", bytes("good"));
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     await consumer.stop();
     await bus.close();
     bus = await stream.open();
     const again = await collect("w", ["a.>"]);
     await bus.append("a.1", "3", bytes("last"));
-    await until(() => again.seen.length > 0);
+    await eventually(() => again.seen.length > 0);
     expect(again.seen).toEqual(["last"]);
   });
 
@@ -201,7 +194,7 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
       await message.ack();
     });
     await Promise.all(Array.from({ length: 10 }, (_, index) => bus.append("a.1", `${index}`, bytes("x"))));
-    await until(() => done === 10);
+    await eventually(() => done === 10);
     expect(most).toBe(2);
   });
 
@@ -210,7 +203,7 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
     await (first.consumer as Consumer).stop();
     await bus.append("a.1", "1", bytes("1"));
     const second = await collect("w", ["a.>"]);
-    await until(() => second.seen.length === 1);
+    await eventually(() => second.seen.length === 1);
     expect(first.seen).toEqual([]);
   });
 
@@ -222,7 +215,7 @@ export function busContract(make: () => Promise<BusUnderTest>): void {
     // A subscription may need a moment to reach the server; appends on the same connection come after it.
     await bus.append("a.1", "1", bytes("1"));
     bus.publish("live.a", bytes("hello"), { k: "v" });
-    await until(() => seen.length === 1);
+    await eventually(() => seen.length === 1);
     end();
     bus.publish("live.a", bytes("again"), { k: "v" });
     await bus.append("a.1", "2", bytes("2"));

@@ -1,5 +1,6 @@
 export * from "./bus.js";
 export * from "./durable-map.js";
+export * from "./facts.js";
 export * from "./local-bus.js";
 export type { Retention } from "./local-store.js";
 export * from "./nats-bus.js";

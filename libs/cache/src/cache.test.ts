@@ -1,12 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, virtualClock } from "@tiphys/clock";
 import { Secret } from "@tiphys/secret";
 import { silentLogger as log } from "@tiphys/telemetry";
-import { describeWith, eventually, programPath } from "@tiphys/testing";
+import { describeWith, startRedis, type TestServer } from "@tiphys/testing";
 import { Redis } from "ioredis";
 import { cacheContract } from "./contract.js";
 import { createLocalCache } from "./local-cache.js";
@@ -75,33 +73,15 @@ describe("Redis that is away", () => {
 });
 
 describeWith(["redis-server"], "cache on Redis", () => {
-  let server: ChildProcess;
+  let server: TestServer;
   let redis: string;
   let caches = 0;
   const open = (prefix: string, key = "signing key") => createRedisCache({ redis, key: new Secret(key), prefix, log });
   beforeAll(async () => {
-    const port = await new Promise<number>((resolve) => {
-      const probe = createServer().listen(0, "127.0.0.1", () => {
-        const address = probe.address() as { port: number };
-        probe.close(() => resolve(address.port));
-      });
-    });
-    redis = `redis://127.0.0.1:${port}`;
-    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    server = spawn(programPath("redis-server")!, args, { stdio: "ignore" });
-    await eventually(async () => {
-      const cache = await open("probe");
-      await cache.set("up", Buffer.from("1"), 60_000);
-      const up = await cache.get("up");
-      await cache.close();
-      return up !== undefined;
-    });
+    server = await startRedis();
+    redis = server.url;
   });
-  afterAll(async () => {
-    const gone = new Promise((resolve) => server.once("exit", resolve));
-    server.kill("SIGKILL");
-    await gone;
-  });
+  afterAll(() => server[Symbol.asyncDispose]());
 
   cacheContract(async () => ({
     cache: await open(`test${caches++}:`),

@@ -11,7 +11,7 @@ describe("child pool", () => {
   let pool: ChildPool<object, Answer>;
   const create = (size: number, recycleAfter?: number) =>
     createChildPool<object, Answer>({
-      entry: { path: fileURLToPath(new URL("./testdata/worker.mjs", import.meta.url)) },
+      entry: { path: fileURLToPath(new URL("./testing/worker.mjs", import.meta.url)) },
       size,
       heapMb: 64,
       rssMb: 400,

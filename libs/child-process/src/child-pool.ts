@@ -223,6 +223,7 @@ export function createChildPool<Request, Result>(options: ChildPoolOptions): Chi
   function give(child: Child, job: Job): void {
     child.job = job;
     child.lastWords = "";
+    // Real time: a job is ended by the time that its process really took.
     child.startedAt = performance.now();
     child.timer = setTimeout(
       () => kill(child, new DeadlineExceededError(`the job did not end within ${job.deadlineMs} ms and was ended`)),

@@ -30,6 +30,7 @@ export async function runCommand(spawner: Spawner, request: CommandRequest): Pro
     failure ??= error;
     child.kill("SIGKILL", "group");
   };
+  // Real time: the program that is waited for lives in it.
   const timer = setTimeout(
     () => stop(new DeadlineExceededError(`${request.command} did not end within ${timeoutMs} ms and was killed`)),
     timeoutMs,

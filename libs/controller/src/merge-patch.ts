@@ -1,4 +1,5 @@
 import { deepEqual } from "@tiphys/canonical-json";
+import { createMergePatch } from "@tiphys/kube-patch";
 
 type Plain = Record<string, unknown>;
 
@@ -19,20 +20,7 @@ export function stored(value: unknown): unknown {
 
 /** The JSON merge patch (RFC 7386) that turns `from` into `to`; undefined when they are equal. `to` must be `stored`. */
 export function mergePatch(from: unknown, to: Plain): Plain | undefined {
-  const base = isPlain(from) ? from : {};
-  const patch: Plain = {};
-  for (const [name, wanted] of Object.entries(to)) {
-    const current = base[name];
-    if (isPlain(wanted)) {
-      if (isPlain(current)) {
-        const inner = mergePatch(current, wanted);
-        if (inner) patch[name] = inner;
-      } else patch[name] = wanted;
-    } else if (!deepEqual(current, wanted)) patch[name] = wanted;
-  }
-  for (const name of Object.keys(base)) {
-    if (base[name] !== undefined && base[name] !== null && !(name in to)) patch[name] = null;
-  }
+  const patch = createMergePatch(isPlain(from) ? from : {}, to);
   return Object.keys(patch).length > 0 ? patch : undefined;
 }
 

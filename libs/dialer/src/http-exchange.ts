@@ -59,6 +59,7 @@ export const httpExchange: FetchImpl = (exchange) =>
       });
     const onAbort = () =>
       fail(signal?.reason instanceof Error ? signal.reason : new CanceledError(`${name} was cancelled`));
+    // Real time: the other side of the connection lives in it.
     const timer = setTimeout(
       () => fail(new DeadlineExceededError(`${name} was not answered within ${exchange.timeout} ms`)),
       Math.min(exchange.timeout, LONGEST_TIMER_MS),

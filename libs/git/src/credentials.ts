@@ -17,4 +17,6 @@ export interface RepositoryCredentials {
   readonly sshKnownHosts?: string;
   readonly proxy?: string;
   readonly noProxy?: string;
+  /** Fetch only this many commits of each branch; all when undefined. */
+  readonly depth?: number;
 }

@@ -1,11 +1,14 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { UnimplementedError } from "@tiphys/errors";
 import type { RepositoryCredentials } from "./credentials.js";
-import { isSshUrl } from "./url.js";
+import { endpointOf, isSshUrl, redactUrl } from "./url.js";
 
 /** The environment of one git command; secrets are here or in private files, never in arguments. */
 export interface GitEnvironment {
   readonly variables: Readonly<Record<string, string>>;
+  /** Commits of each branch to fetch; all when undefined. */
+  readonly depth?: number;
   /** Removes the private files. */
   dispose(): Promise<void>;
 }
@@ -17,15 +20,18 @@ export interface EnvironmentOptions {
   readonly privateDirectory: string;
   /** PATH of the git program. */
   readonly searchPath: string;
-  /** Where the host of the URL really is, when it is a cluster name: `http://127.0.0.1:4000/`. */
-  readonly rewrite?: { readonly from: string; readonly to: string };
+  /** Where to connect to: the forwarder of a cluster name, or the one address that egress policy has looked at. */
+  readonly address?: { readonly host: string; readonly port: number };
 }
+
+const SSH_CONNECT_SECONDS = 15;
 
 const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** No system or user configuration, no prompts, no helpers: only what is written here decides. */
 export async function gitEnvironment(options: EnvironmentOptions): Promise<GitEnvironment> {
-  const { url, credentials = {}, privateDirectory, searchPath, rewrite } = options;
+  const { url, credentials = {}, privateDirectory, searchPath, address } = options;
+  const endpoint = endpointOf(url);
   const config: [string, string][] = [
     ["gc.auto", "0"],
     ["maintenance.auto", "false"],
@@ -54,18 +60,40 @@ export async function gitEnvironment(options: EnvironmentOptions): Promise<GitEn
     GIT_ASKPASS: "true",
   };
   if (isSshUrl(url)) {
+    if (credentials.proxy) throw new UnimplementedError(`proxy for the ssh repository ${redactUrl(url)}`);
     const parts = ["ssh", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"];
-    if (credentials.sshPrivateKey) parts.push("-i", quote(await file("id", credentials.sshPrivateKey.reveal())));
+    // Nothing of the account we run as may decide: neither its keys nor the hosts its machine knows.
+    const key = credentials.sshPrivateKey ? await file("id", credentials.sshPrivateKey.reveal()) : "none";
+    parts.push("-o", quote(`IdentityFile=${key}`), "-o", "IdentityAgent=none", "-o", "GlobalKnownHostsFile=/dev/null");
+    parts.push("-o", `ConnectTimeout=${SSH_CONNECT_SECONDS}`);
     if (credentials.insecureIgnoreHostKey) {
       parts.push("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null");
     } else {
       const known = await file("known_hosts", credentials.sshKnownHosts ?? "");
       parts.push("-o", "StrictHostKeyChecking=yes", "-o", quote(`UserKnownHostsFile=${known}`));
     }
+    if (address && endpoint) {
+      // known_hosts is about the name that the user wrote, not about where it led.
+      const alias = endpoint.port === 22 ? endpoint.host : `[${endpoint.host}]:${endpoint.port}`;
+      parts.push("-o", quote(`HostName=${address.host}`), "-o", `Port=${address.port}`);
+      parts.push("-o", quote(`HostKeyAlias=${alias}`));
+    }
     variables["GIT_SSH_COMMAND"] = parts.join(" ");
-  } else if (/^https?:/.test(url)) {
-    const { origin } = new URL(url);
-    const scope = `http.${origin}/`;
+  } else if (endpoint) {
+    const { origin, protocol, hostname } = new URL(url);
+    let scope = `http.${origin}/`;
+    if (address && !credentials.proxy) {
+      // The name stays in the URL, as TLS and virtual hosts need it; only the port may have to change.
+      const real = `${protocol}//${hostname}:${address.port}`;
+      const moved = address.port !== endpoint.port;
+      if (moved) {
+        config.push([`url.${real}/.insteadOf`, `${origin}/`]);
+        scope = `http.${real}/`;
+        config.push([`${scope}.extraHeader`, `Host: ${new URL(url).host}`]);
+      }
+      const target = address.host.includes(":") ? `[${address.host}]` : address.host;
+      if (hostname !== address.host) config.push([`${scope}.curloptResolve`, `${hostname}:${address.port}:${target}`]);
+    }
     const secret = credentials.bearerToken
       ? `Bearer ${credentials.bearerToken.reveal()}`
       : credentials.password
@@ -80,10 +108,6 @@ export async function gitEnvironment(options: EnvironmentOptions): Promise<GitEn
     }
     if (credentials.proxy) variables["https_proxy"] = variables["http_proxy"] = credentials.proxy;
     if (credentials.noProxy) variables["no_proxy"] = credentials.noProxy;
-    if (rewrite) {
-      config.push([`url.${rewrite.to}.insteadOf`, rewrite.from]);
-      if (secret) config.push([`http.${rewrite.to}.extraHeader`, `Authorization: ${secret}`]);
-    }
   }
   variables["GIT_CONFIG_COUNT"] = String(config.length);
   config.forEach(([key, value], index) => {
@@ -92,6 +116,7 @@ export async function gitEnvironment(options: EnvironmentOptions): Promise<GitEn
   });
   return {
     variables,
+    ...(credentials.depth === undefined ? {} : { depth: credentials.depth }),
     dispose: async () => {
       if (folder) await rm(folder, { recursive: true, force: true });
     },

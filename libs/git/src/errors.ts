@@ -7,7 +7,7 @@ import {
   UnauthenticatedError,
   UnavailableError,
 } from "@tiphys/errors";
-import { redactUrl } from "./url.js";
+import { endpointOf, redactUrl } from "./url.js";
 
 /** The repository does not exist, or the credentials may not see it. */
 export class RepositoryNotFoundError extends NotFoundError {
@@ -53,9 +53,19 @@ export class RepositoryAuthenticationError extends UnauthenticatedError {
   }
 }
 
+/** ssh cannot read the private key that a repository Secret holds. */
+class UnreadableKeyError extends UnauthenticatedError {
+  constructor(url: string, problem: string, options?: ErrorOptions) {
+    super(`sshPrivateKey in the repository Secret of ${redactUrl(url)} cannot be read: ${problem}`, options);
+  }
+}
+
 const authentication =
   /authentication failed|could not read (username|password)|permission denied \(|HTTP (401|403)|error: 40[13]|invalid credentials|terminal prompts disabled/i;
 const hostKey = /host key verification failed/i;
+const changedHostKey = /remote host identification has changed/i;
+const unreadableKey = /load key ".*": (.*)/i;
+const untrusted = /(ssl certificate problem|server certificate verification failed|ssl: .*certificate)[^\n]*/i;
 const notFound =
   /repository .*not found|does not appear to be a git repository|no such file or directory|not found$|HTTP 404|error: 404|does not exist/im;
 
@@ -69,12 +79,21 @@ export function gitError(url: string, stderr: string, aborted?: unknown): Tiphys
   if (/block timeout reached/i.test(text))
     return new DeadlineExceededError(`git did not answer in time for ${redactUrl(url)}`, { cause });
   if (hostKey.test(text)) {
+    const problem = changedHostKey.test(text)
+      ? "is not the one in argocd-ssh-known-hosts-cm: somebody may be listening in, or the server has a new key"
+      : "is not known: add it to argocd-ssh-known-hosts-cm";
+    return new PermissionDeniedError(`the ssh host key of ${redactUrl(url)} ${problem}`, { cause });
+  }
+  const badKey = unreadableKey.exec(text);
+  if (badKey) return new UnreadableKeyError(url, badKey[1]?.trim() ?? "", { cause });
+  if (authentication.test(text)) return new RepositoryAuthenticationError(url, { cause });
+  const tls = untrusted.exec(text);
+  if (tls) {
     return new PermissionDeniedError(
-      `the ssh host key of ${redactUrl(url)} is not known: add it to argocd-ssh-known-hosts-cm`,
+      `the TLS certificate of ${redactUrl(url)} is not trusted (${tls[0].slice(0, 200)}): add its CA to argocd-tls-certs-cm under the key ${endpointOf(url)?.host ?? "<host>"}, or set insecure: "true" in its repository Secret`,
       { cause },
     );
   }
-  if (authentication.test(text)) return new RepositoryAuthenticationError(url, { cause });
   if (notFound.test(text)) return new RepositoryNotFoundError(url, { cause });
   const first = text.split("\n").find((line) => /^(fatal|error|ssh)/.test(line)) ?? text.split("\n")[0] ?? "no message";
   return new UnavailableError(`git cannot read ${redactUrl(url)}: ${first.slice(0, 300)}`, { cause });

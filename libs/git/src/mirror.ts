@@ -72,13 +72,13 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
 
   const remote = async <T>(
     type: "ls-remote" | "fetch",
-    work: (variables: Readonly<Record<string, string>>) => Promise<T>,
+    work: (environment: GitEnvironment) => Promise<T>,
   ): Promise<T> => {
     const start = clock.monotonic();
     let failed = true;
     const environment = await options.environment();
     try {
-      const result = await work(environment.variables);
+      const result = await work(environment);
       failed = false;
       return result;
     } catch (error) {
@@ -97,13 +97,14 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
     return reader.read(id, maxBytes);
   };
   const fetch = (refspecs: readonly string[]) =>
-    remote("fetch", (variables) =>
+    remote("fetch", ({ variables, depth }) =>
       convenience(directory, variables).raw([
         "fetch",
         "--quiet",
         "--force",
         "--no-tags",
         "--no-write-fetch-head",
+        ...(depth === undefined ? [] : [`--depth=${depth}`]),
         ...(refspecs.length > 1 ? ["--prune"] : []),
         "--",
         url,
@@ -136,7 +137,7 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
       const entry = {
         startedAt: clock.monotonic(),
         refs: clock.track(
-          remote("ls-remote", async (variables) =>
+          remote("ls-remote", async ({ variables }) =>
             parseLsRemote(await run(["ls-remote", "--quiet", "--", url], directory, variables)),
           ),
         ),

@@ -6,7 +6,7 @@ import type { Dialer } from "@tiphys/dialer";
 import type { RepositoryCredentials } from "./credentials.js";
 import { type GitEnvironment, gitEnvironment } from "./environment.js";
 import { openMirror, type Repository } from "./mirror.js";
-import { checkRepositoryUrl, isSshUrl, redactUrl } from "./url.js";
+import { checkRepositoryUrl, endpointOf, isSshUrl, redactUrl } from "./url.js";
 
 export interface RepositoriesOptions {
   /** Folder of the bare mirrors, one per repository; ours alone. */
@@ -33,26 +33,24 @@ export interface Repositories {
 export function createRepositories(options: RepositoriesOptions): Repositories {
   const mirrors = new Map<string, Promise<Repository>>();
 
-  /** Where the host of a URL really is, when the dialer knows better; throws when egress policy forbids it. */
-  const rewriteOf = async (url: string): Promise<{ from: string; to: string } | undefined> => {
-    if (!options.dialer || url.startsWith("/") || url.startsWith("file:") || !url.includes("://")) return undefined;
-    const { protocol, hostname, port, origin } = new URL(url);
-    const wanted = Number(port || { "https:": 443, "http:": 80, "ssh:": 22 }[protocol] || 443);
-    const real = await options.dialer.resolve(hostname, wanted);
-    if (isSshUrl(url) || (real.host === hostname && real.port === wanted)) return undefined;
-    // TLS needs the name, so only plain http moves to another address.
-    return protocol === "http:" ? { from: `${origin}/`, to: `http://${real.host}:${real.port}/` } : undefined;
+  /** Where to connect to for a URL; throws when egress policy forbids it. */
+  const addressOf = async (url: string, proxy: string | undefined) => {
+    // Behind a proxy only the proxy can tell where the host is, so the policy is about the proxy.
+    const endpoint = endpointOf(proxy ?? url);
+    if (!options.dialer || !endpoint) return undefined;
+    const real = await options.dialer.resolve(endpoint.host, endpoint.port);
+    return proxy || (real.host === endpoint.host && real.port === endpoint.port) ? undefined : real;
   };
 
   const environment = async (url: string): Promise<GitEnvironment> => {
     const credentials = await options.credentials?.(url);
-    const rewrite = await rewriteOf(url);
+    const address = await addressOf(url, isSshUrl(url) ? undefined : credentials?.proxy);
     return gitEnvironment({
       url,
       privateDirectory: options.directory,
       searchPath: options.searchPath,
       ...(credentials ? { credentials } : {}),
-      ...(rewrite ? { rewrite } : {}),
+      ...(address ? { address } : {}),
     });
   };
 

@@ -55,3 +55,15 @@ export function canonicalRepositoryUrl(url: string): string {
 /** True for URLs that ssh serves. */
 export const isSshUrl = (url: string): boolean =>
   url.startsWith("ssh://") || (!url.includes("://") && !url.startsWith("/") && SCP_LIKE.test(url));
+
+const ports: Readonly<Record<string, number>> = { "https:": 443, "http:": 80, "ssh:": 22 };
+
+/** Host and port that a URL is dialled at; undefined for a folder. */
+export function endpointOf(url: string): { readonly host: string; readonly port: number } | undefined {
+  if (url.startsWith("/")) return undefined;
+  const scp = url.includes("://") ? null : SCP_LIKE.exec(url);
+  if (scp) return { host: scp[2] ?? "", port: 22 };
+  const { protocol, hostname, port } = new URL(url);
+  const usual = ports[protocol];
+  return usual === undefined ? undefined : { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || usual) };
+}

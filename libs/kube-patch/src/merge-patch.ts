@@ -24,18 +24,21 @@ export function setOwn(object: JsonObject, key: string, value: Json): void {
   else Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
 }
 
-/** The smallest merge patch that makes `to` of `from`. */
+/** The smallest merge patch that makes `to` of `from`; without members when they are equal. A null member counts as absent. */
 export function createMergePatch(from: object, to: object): Record<string, unknown> {
   const patch: JsonObject = {};
   const left = from as JsonObject;
   const right = to as JsonObject;
-  for (const key of Object.keys(left))
-    if (right[key] === undefined && left[key] !== undefined) setOwn(patch, key, null);
+  const absent = (value: Json) => value === undefined || value === null;
+  for (const key of Object.keys(left)) if (absent(right[key]) && !absent(left[key])) setOwn(patch, key, null);
   for (const key of Object.keys(right)) {
     const was = left[key];
     const is = right[key];
-    if (is === undefined || deepEqual(was, is)) continue;
-    setOwn(patch, key, isObject(was) && isObject(is) ? createMergePatch(was, is) : is);
+    if (absent(is) || deepEqual(was, is)) continue;
+    if (isObject(was) && isObject(is)) {
+      const inner = createMergePatch(was, is);
+      if (Object.keys(inner).length > 0) setOwn(patch, key, inner);
+    } else setOwn(patch, key, is);
   }
   return patch;
 }

@@ -138,6 +138,7 @@ async function tokenOf(user: User, folder: string, text: string, context: string
 function remembered(ask: () => Promise<Secret>): () => Promise<Secret> {
   let kept: { secret: Promise<Secret>; until: number } | undefined;
   return () => {
+    // Real time: tokens are issued by an authority that lives in it.
     const now = performance.now();
     if (!kept || kept.until < now) {
       const secret = ask();

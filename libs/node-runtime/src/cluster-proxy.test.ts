@@ -6,7 +6,7 @@ import type { KubeObject, ResourceType } from "@tiphys/resources";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { type ClusterProxy, createClusterProxy } from "./cluster-proxy.js";
 import { createClusterResolver } from "./resolver.js";
-import { get } from "./testdata/node-scenarios.js";
+import { get } from "./testing/node-scenarios.js";
 
 /** Informers over fixed objects. */
 function fixedInformers(objects: KubeObject[]): Informers {

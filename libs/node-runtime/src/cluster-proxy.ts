@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { connect, type Socket } from "node:net";
-import type { Clock } from "@tiphys/clock";
+import { type Clock, sleep } from "@tiphys/clock";
 import { FailedPreconditionError, messageOf } from "@tiphys/errors";
 import type { Informers } from "@tiphys/kube";
 import { type KubeObject, types } from "@tiphys/resources";
@@ -272,7 +272,7 @@ export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
       const servers = [forward, ingress].filter((server) => server !== undefined);
       const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
       const until = deps.clock.monotonic() + (deps.drainMs ?? DRAIN_MS);
-      while (inFlight > 0 && deps.clock.monotonic() < until) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (inFlight > 0 && deps.clock.monotonic() < until) await sleep(deps.clock, 20);
       for (const server of servers) server.closeAllConnections();
       await closed;
     },

@@ -62,7 +62,7 @@ export async function startContainer(
     // The helper is gone, the container is not: watch it like a found one.
     () => watch(dir, child.pid, clock),
   );
-  return handle(dir, kind, child.pid, ended);
+  return handle(dir, kind, child.pid, ended, clock);
 }
 
 export type Found =
@@ -84,7 +84,7 @@ export async function findContainer(dir: string, kind: SandboxKind, clock: Clock
   }
   const pid = Number((await read(dir, "shim")) ?? 0);
   if (pid > 0 && (await isOurs(dir, pid))) {
-    return { state: "running", process: handle(dir, kind, pid, watch(dir, pid, clock)) };
+    return { state: "running", process: handle(dir, kind, pid, watch(dir, pid, clock), clock) };
   }
   return { state: "ended", end: (await endOf(dir)) ?? "unknown" };
 }
@@ -101,7 +101,13 @@ async function watch(dir: string, pid: number, clock: Clock): Promise<ProcessEnd
   }
 }
 
-function handle(dir: string, kind: SandboxKind, pid: number, ended: Promise<ProcessEnd>): ContainerProcess {
+function handle(
+  dir: string,
+  kind: SandboxKind,
+  pid: number,
+  ended: Promise<ProcessEnd>,
+  clock: Clock,
+): ContainerProcess {
   let over = false;
   void ended.finally(() => {
     over = true;
@@ -110,7 +116,7 @@ function handle(dir: string, kind: SandboxKind, pid: number, ended: Promise<Proc
     for (let i = 0; i < 100 && !over; i++) {
       const found = /"child-pid":\s*(\d+)/.exec((await read(dir, "info")) ?? "");
       if (found) return Number(found[1]);
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await sleep(clock, 10);
     }
     return undefined;
   };

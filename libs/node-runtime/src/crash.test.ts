@@ -43,7 +43,7 @@ describe("node runtime in one bundled file", () => {
 
   beforeAll(async () => {
     await build({
-      entryPoints: [fileURLToPath(new URL("./testdata/crash-entry.ts", import.meta.url))],
+      entryPoints: [fileURLToPath(new URL("./testing/crash-entry.ts", import.meta.url))],
       outfile: bundle,
       bundle: true,
       platform: "node",

@@ -25,6 +25,7 @@ export function checkHttp(
         resolve(status >= 200 && status < 400 ? undefined : `HTTP probe failed with statuscode: ${status}`);
       },
     );
+    // Real time: the probed process lives in it.
     const timer = setTimeout(() => sent.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     sent.on("error", (error) => resolve(`Get "${target.path}" on port ${target.port}: ${error.message}`));
     sent.on("close", () => clearTimeout(timer));

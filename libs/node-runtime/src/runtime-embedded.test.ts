@@ -13,8 +13,8 @@ import { createEmbeddedKube, type EmbeddedKube } from "@tiphys/kube-embedded";
 import { keyOf } from "@tiphys/resources";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { describeWith, programPath } from "@tiphys/testing";
-import { startTestNode, type TestCluster } from "./testdata/node-scenarios.js";
-import { describeNode } from "./testdata/runtime-scenarios.js";
+import { startTestNode, type TestCluster } from "./testing/node-scenarios.js";
+import { describeNode } from "./testing/runtime-scenarios.js";
 
 async function embeddedCluster(): Promise<TestCluster & { kube: EmbeddedKube }> {
   const clock = systemClock();

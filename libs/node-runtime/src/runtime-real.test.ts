@@ -3,8 +3,8 @@ import { dirname, join } from "node:path";
 import { createHttpKubeClient, loadKubeconfig } from "@tiphys/kube";
 import { silentLogger } from "@tiphys/telemetry";
 import { describeWith, realClusterKubeconfig } from "@tiphys/testing";
-import type { TestCluster } from "./testdata/node-scenarios.js";
-import { describeNode } from "./testdata/runtime-scenarios.js";
+import type { TestCluster } from "./testing/node-scenarios.js";
+import { describeNode } from "./testing/runtime-scenarios.js";
 
 async function realCluster(): Promise<TestCluster> {
   const path = realClusterKubeconfig()!;

@@ -1,3 +1,4 @@
+import { eventually } from "@tiphys/testing";
 import type { Queue, QueueOptions } from "./queue.js";
 
 type Make = (options: Omit<QueueOptions, "name">) => Promise<Queue<{ n: number }>>;
@@ -6,14 +7,6 @@ type Make = (options: Omit<QueueOptions, "name">) => Promise<Queue<{ n: number }
 export interface QueueUnderTest {
   open: Make;
   cleanup(): Promise<void>;
-}
-
-async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 3000; tries++) {
-    if (await done()) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  throw new Error("the condition did not come true within 15 s");
 }
 
 /** What every job queue promises; both implementations pass it. */
@@ -37,9 +30,9 @@ export function queueContract(make: () => Promise<QueueUnderTest>): void {
     await queue.add("a", { n: 1 });
     await queue.process(async ({ n }) => void seen.push(n));
     await queue.add("b", { n: 2 });
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     expect(seen).toEqual([1, 2]);
-    await until(async () => (await queue.counts()).running === 0);
+    await eventually(async () => (await queue.counts()).running === 0);
     expect(await queue.counts()).toEqual({ waiting: 0, delayed: 0, running: 0, failed: 0 });
   });
 
@@ -50,11 +43,11 @@ export function queueContract(make: () => Promise<QueueUnderTest>): void {
     expect((await queue.counts()).waiting).toBe(2);
     const seen: number[] = [];
     await queue.process(async ({ n }) => void seen.push(n));
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     // Done is forgotten: the same id is a new job now.
-    await until(async () => (await queue.counts()).running === 0);
+    await eventually(async () => (await queue.counts()).running === 0);
     await queue.add("42", { n: 3 });
-    await until(() => seen.length === 3);
+    await eventually(() => seen.length === 3);
   });
 
   it("tries again with back-off, counting tries, and keeps what failed for good", async () => {
@@ -65,12 +58,12 @@ export function queueContract(make: () => Promise<QueueUnderTest>): void {
       throw new Error("no luck");
     });
     await queue.add("a", { n: 1 });
-    await until(async () => (await queue.failed()).length === 1);
+    await eventually(async () => (await queue.failed()).length === 1);
     expect(tries).toEqual([1, 2, 3]);
     expect(await queue.failed()).toEqual([{ id: "a", job: { n: 1 }, error: "no luck" }]);
     // Adding it again gives it new tries.
     await queue.add("a", { n: 2 });
-    await until(() => tries.length === 6);
+    await eventually(() => tries.length === 6);
   });
 
   it("waits for runAt", async () => {
@@ -80,7 +73,7 @@ export function queueContract(make: () => Promise<QueueUnderTest>): void {
     await queue.add("later", { n: 2 }, { runAt: new Date(Date.now() + 300) });
     expect((await queue.counts()).delayed).toBe(1);
     await queue.add("now", { n: 1 });
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     expect(seen).toEqual([1, 2]);
   });
 
@@ -96,7 +89,7 @@ export function queueContract(make: () => Promise<QueueUnderTest>): void {
       running--;
       done++;
     });
-    await until(() => done === 8);
+    await eventually(() => done === 8);
     expect(most).toBe(2);
   });
 
@@ -107,7 +100,7 @@ export function queueContract(make: () => Promise<QueueUnderTest>): void {
     await open();
     const seen: number[] = [];
     await queue.process(async ({ n }) => void seen.push(n));
-    await until(() => seen.length === 1);
+    await eventually(() => seen.length === 1);
     expect(seen).toEqual([7]);
   });
 }

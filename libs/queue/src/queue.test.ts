@@ -1,11 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, virtualClock } from "@tiphys/clock";
 import { silentLogger as log } from "@tiphys/telemetry";
-import { describeWith, eventually, programPath } from "@tiphys/testing";
+import { describeWith, eventually, startRedis, type TestServer } from "@tiphys/testing";
 import { createBullQueue } from "./bull-queue.js";
 import { queueContract } from "./contract.js";
 import { createLocalQueue } from "./local-queue.js";
@@ -25,8 +23,14 @@ describe("local queue", () => {
     const first = await open();
     await first.add("bomb", { n: 1 });
     let begun = 0;
-    // Two processes that never come back from the handler; neither is closed, as after kill -9.
-    await first.process(() => new Promise(() => begun++));
+    // A process that never comes back from the handler, and is not closed before the next one starts, as after kill -9.
+    await first.process(
+      (_job, _attempt, signal) =>
+        new Promise((_resolve, reject) => {
+          begun++;
+          signal.addEventListener("abort", () => reject(signal.reason));
+        }),
+    );
     await eventually(() => begun === 1);
     const second = await open();
     await second.process(async () => {
@@ -36,6 +40,7 @@ describe("local queue", () => {
     await eventually(async () => (await second.failed()).length === 1);
     expect(begun).toBe(2);
     await second.close();
+    await first.close();
     await rm(dir, { recursive: true, force: true });
   });
 
@@ -55,30 +60,17 @@ describe("local queue", () => {
 });
 
 describeWith(["redis-server"], "BullMQ queue", () => {
-  let server: ChildProcess;
-  let redis: string;
+  let server: TestServer;
   let queues = 0;
   beforeAll(async () => {
-    const port = await new Promise<number>((resolve) => {
-      const probe = createServer().listen(0, "127.0.0.1", () => {
-        const address = probe.address() as { port: number };
-        probe.close(() => resolve(address.port));
-      });
-    });
-    redis = `redis://127.0.0.1:${port}`;
-    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    server = spawn(programPath("redis-server")!, args, { stdio: "ignore" });
+    server = await startRedis();
   });
-  afterAll(async () => {
-    const gone = new Promise((resolve) => server.once("exit", resolve));
-    server.kill("SIGKILL");
-    await gone;
-  });
+  afterAll(() => server[Symbol.asyncDispose]());
 
   queueContract(async () => {
     const name = `test${queues++}`;
     return {
-      open: (options) => createBullQueue({ name, redis, clock: systemClock(), log, ...options }),
+      open: (options) => createBullQueue({ name, redis: server.url, clock: systemClock(), log, ...options }),
       cleanup: async () => {},
     };
   });

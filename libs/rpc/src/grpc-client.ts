@@ -28,6 +28,9 @@ export interface GrpcChannel {
   close(): void;
 }
 
+/** TLS knows no address as a server's name; a loopback server is asked, and checked, as localhost. */
+const LOOPBACK = /^(127\.0\.0\.1|\[::1\]):\d+$/;
+
 export function grpcChannel(options: GrpcChannelOptions): GrpcChannel {
   const grpc = new GrpcClient(
     options.target,
@@ -41,6 +44,7 @@ export function grpcChannel(options: GrpcChannelOptions): GrpcChannel {
     {
       "grpc.max_receive_message_length": limits.grpcMessageBytes,
       "grpc.max_send_message_length": limits.grpcMessageBytes,
+      ...(options.ca && LOOPBACK.test(options.target) ? { "grpc.ssl_target_name_override": "localhost" } : {}),
     },
   );
   const metadataOf = async (call: ClientCallOptions): Promise<Metadata> => {
@@ -80,6 +84,7 @@ function unary(grpc: GrpcClient, path: string, method: MethodDefinition, metadat
         (bytes: Buffer) => method.responseType.decode(bytes),
         request,
         metadata,
+        // Real time: a deadline of gRPC is a time of the machine.
         { deadline: Date.now() + (options.timeout ?? 60_000) },
         (error: ServiceError | null, response: unknown) => {
           options.signal?.removeEventListener("abort", cancel);

@@ -3,6 +3,7 @@ import {
   type Metadata,
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
@@ -102,7 +103,10 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Serv
     }
     server.addService(methods, implementation as never);
   }
-  if (options.descriptorSet) await addReflection(server, options.descriptorSet);
+  if (options.descriptorSet) {
+    const names = services.map(({ definition }) => definition.fullName);
+    await addReflection(server, options.descriptorSet, names, options.authenticate);
+  }
   return server;
 }
 
@@ -126,10 +130,33 @@ export function flatten(metadata: Metadata): Record<string, string> {
   return flat;
 }
 
-async function addReflection(server: Server, descriptorSet: string): Promise<void> {
+/** Reflection of `names`, for callers that may call anything else: the library itself asks nobody for a token. */
+async function addReflection(
+  server: Server,
+  descriptorSet: string,
+  names: string[],
+  authenticate: GrpcServerOptions["authenticate"],
+): Promise<void> {
   const [{ ReflectionService }, loader] = await Promise.all([import("@grpc/reflection"), import("@grpc/proto-loader")]);
   const packages = loader.loadFileDescriptorSetFromBuffer(Buffer.from(descriptorSet, "base64"));
-  new ReflectionService(packages as never).addToServer(server);
+  const guarded: Pick<Server, "addService"> = {
+    addService(definition, implementation) {
+      const handlers = Object.entries(implementation).map(([name, handler]) => {
+        const path = definition[name]?.path ?? name;
+        const guard = async (call: ServerDuplexStream<unknown, unknown>) => {
+          try {
+            await authenticate(flatten(call.metadata), path);
+            (handler as (call: ServerDuplexStream<unknown, unknown>) => void)(call);
+          } catch (error) {
+            call.emit("error", toGrpcStatus(error));
+          }
+        };
+        return [name, guard];
+      });
+      server.addService(definition, Object.fromEntries(handlers));
+    },
+  };
+  new ReflectionService(packages as never, { services: names }).addToServer(guarded as Server);
 }
 
 /** Binds on an address; resolves to the port. TLS when a certificate is given. */

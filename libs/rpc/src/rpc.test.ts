@@ -1,7 +1,8 @@
+import { credentials, Metadata, Client as RawClient } from "@grpc/grpc-js";
 import { virtualClock } from "@tiphys/clock";
 import { codeOf, NotFoundError, UnauthenticatedError } from "@tiphys/errors";
 import { servicePrincipal } from "@tiphys/identity";
-import { grpcHealthV1Health as health, tiphysControllerV1Controller as controller, descriptorSet } from "@tiphys/proto";
+import { tiphysControllerV1Controller as controller, descriptorSet, grpcHealthV1Health as health } from "@tiphys/proto";
 import { Secret } from "@tiphys/secret";
 import { createMetrics, silentLogger } from "@tiphys/telemetry";
 import {
@@ -41,6 +42,7 @@ async function grpc(token: () => Promise<string>) {
   const port = await bindGrpc(server, "127.0.0.1:0");
   const channel = grpcChannel({ target: `127.0.0.1:${port}`, token });
   return {
+    port,
     channel,
     client: channel.client(controller.ControllerServiceDefinition),
     stop: () => {
@@ -91,6 +93,49 @@ it("refuses a caller without a valid token", async () => {
   const error = await client.explain({ name: "web" }).catch((e: unknown) => e);
   expect(codeOf(error)).toBe("Unauthenticated");
   stop();
+});
+
+describe("reflection", () => {
+  /** ServerReflectionInfo with `list_services: "*"`, as bytes: its own client package is not among ours. */
+  const listServices = (port: number, token: string) =>
+    new Promise<string>((resolve, reject) => {
+      const raw = new RawClient(`127.0.0.1:${port}`, credentials.createInsecure());
+      const metadata = new Metadata();
+      metadata.set("authorization", `Bearer ${token}`);
+      const same = (bytes: Buffer) => bytes;
+      const path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+      const call = raw.makeBidiStreamRequest(path, same, same, metadata);
+      call.on("data", (bytes: Buffer) => {
+        resolve(bytes.toString("latin1"));
+        raw.close();
+      });
+      call.on("error", (error) => {
+        reject(error);
+        raw.close();
+      });
+      call.end(Buffer.from([0x3a, 1, 0x2a]));
+    });
+
+  it("lists the services for a caller with a token", async () => {
+    const { port, stop } = await grpc(async () => "");
+    const answer = await listServices(port, await tokens.issue("api-server"));
+    expect(answer).toContain("tiphys.controller.v1.ControllerService");
+    stop();
+  });
+
+  it("lists what is served here, and nothing of the others", async () => {
+    const { port, stop } = await grpc(async () => "");
+    const answer = await listServices(port, await tokens.issue("api-server"));
+    expect(answer).toContain("grpc.health.v1.Health");
+    expect(answer).not.toContain("tiphys.repo.v1.ManifestService");
+    stop();
+  });
+
+  it("refuses a caller without a valid token", async () => {
+    const { port, stop } = await grpc(async () => "");
+    await expect(listServices(port, "forged")).rejects.toThrow("UNAUTHENTICATED");
+    stop();
+  });
 });
 
 it("refuses a token after its life", async () => {

@@ -57,6 +57,7 @@ export function createHost(options: HostOptions): Host {
       await new Promise<void>((resolve) => {
         if (!grpc) return resolve();
         // Calls in hand get a moment to finish.
+        // Real time: the callers are other processes.
         const force = setTimeout(() => grpc?.forceShutdown(), 2_000);
         grpc.tryShutdown(() => {
           clearTimeout(force);

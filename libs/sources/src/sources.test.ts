@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:net";
 import { systemClock, virtualClock } from "@tiphys/clock";
 import type { SourceEvent } from "@tiphys/eventing";
 import type { KeyRef } from "@tiphys/resources";
 import { Secret } from "@tiphys/secret";
 import { silentLogger as log } from "@tiphys/telemetry";
+import { freePort } from "@tiphys/testing";
 import {
   createSourceRunner,
   createWebhookHost,
@@ -15,13 +15,6 @@ import {
 } from "./index.js";
 
 const secret = new Secret("s3cret");
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 
 let port: number;
 let runner: SourceRunner;

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Clock } from "@tiphys/clock";
 import { FailedPreconditionError, messageOf } from "@tiphys/errors";
+import { readLimited } from "@tiphys/limits";
 import type { Logger } from "@tiphys/telemetry";
 
 export interface WebhookRequest {
@@ -188,12 +189,5 @@ async function answer(routes: Listener["routes"], request: IncomingMessage, resp
 /** The body, or undefined when it is larger than `maxBytes`; what is above is never kept. */
 async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) return undefined;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  return readLimited(request, maxBytes);
 }

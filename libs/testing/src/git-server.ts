@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -67,23 +68,30 @@ export interface GitServer {
   readonly url: string;
   /** Requests so far, as `METHOD path`. */
   readonly requests: readonly string[];
+  /** The Host header of each of them. */
+  readonly hosts: readonly string[];
   close(): Promise<void>;
 }
 
-/** Serves the repositories below `root` over smart http through git's own `http-backend`. */
+/** Serves the repositories below `root` over smart http, or https, through git's own `http-backend`. */
 export async function startGitServer(
   root: string,
-  options: { auth?: { username: string; password: string } | { bearer: string } } = {},
+  options: {
+    auth?: { username: string; password: string } | { bearer: string };
+    tls?: { cert: string; key: string };
+  } = {},
 ): Promise<GitServer> {
   const requests: string[] = [];
+  const hosts: string[] = [];
   const expected =
     options.auth &&
     ("bearer" in options.auth
       ? `Bearer ${options.auth.bearer}`
       : `Basic ${Buffer.from(`${options.auth.username}:${options.auth.password}`).toString("base64")}`);
-  const server = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     const url = new URL(request.url ?? "/", "http://localhost");
     requests.push(`${request.method} ${url.pathname}`);
+    hosts.push(request.headers.host ?? "");
     if (expected && request.headers.authorization !== expected) {
       response.writeHead(401, { "www-authenticate": 'Basic realm="test"' }).end();
       return;
@@ -127,13 +135,15 @@ export async function startGitServer(
       response.write(head.subarray(end + 4));
     });
     backend.on("close", () => response.end());
-  });
+  };
+  const server = options.tls ? createTlsServer(options.tls, answer) : createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" && address ? address.port : 0;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `${options.tls ? "https" : "http"}://127.0.0.1:${port}`,
     requests,
+    hosts,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

@@ -23,7 +23,11 @@ export async function startPostgres(): Promise<TestPostgres> {
   if (user) await chown(folder, user.uid, user.gid);
   const options = { cwd: folder, env: { PATH: process.env["PATH"], LC_ALL: "C" }, ...(user ?? {}) };
   const data = join(folder, "data");
-  await run(join(dirname(program), "initdb"), ["-D", data, "-U", "tiphys", "-A", "trust", "--no-sync"], options);
+  await run(
+    join(dirname(program), "initdb"),
+    ["-D", data, "-U", "tiphys", "-A", "trust", "-E", "UTF8", "--no-sync"],
+    options,
+  );
   const port = await freePort();
   const server = spawn(program, ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", folder, "-F"], {
     ...options,

@@ -21,6 +21,7 @@ export async function git(
   const child = spawn("git", [...identity, ...args], {
     cwd,
     stdio: ["ignore", "pipe", "pipe"],
+    // Real environment: git is where the user of the demo has it.
     env: { PATH: process.env["PATH"], HOME: cwd, GIT_TERMINAL_PROMPT: "0", GIT_CONFIG_NOSYSTEM: "1", ...env },
   });
   const output: Buffer[] = [];

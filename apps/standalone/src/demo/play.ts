@@ -57,6 +57,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     types.workflows,
     types.rollouts,
     types.replicaSets,
+    types.pods,
     types.analysisRuns,
     types.configMaps,
   ];

@@ -68,11 +68,12 @@ export async function playStory(options: StoryOptions): Promise<void> {
       ["Healthy", "Degraded", "Progressing", "Suspended"].includes(app["status"]?.health?.status)
     );
   });
-  await wait(
-    "pods of the shop are ready",
-    types.rollouts,
-    (rollouts) => (shop(rollouts)?.["status"]?.availableReplicas ?? 0) > 0,
-  );
+  // Of every version: a restart in the middle of a canary has to bring up both before customers come.
+  await wait("pods of the shop are ready", types.pods, (pods) => {
+    const own = pods.filter(({ metadata }) => metadata.namespace === NAMESPACE && metadata.labels?.["app"] === "shop");
+    const staying = own.filter(({ metadata }) => !metadata.deletionTimestamp);
+    return staying.length > 0 && staying.every(isReady);
+  });
   const traffic = options.openShop();
   for (const [index, release] of releases.entries()) {
     const later = releases.slice(index + 1).map(({ version }) => version);
@@ -174,6 +175,9 @@ async function playRelease(
     `customers: ${served - before.served} served, ${failed - before.failed} met an error of the canary, none unanswered`,
   );
 }
+
+const isReady = (pod: KubeObject): boolean =>
+  pod["status"]?.conditions?.some(({ type, status }: { type: string; status: string }) => type === "Ready" && status === "True") ?? false;
 
 const shop = (rollouts: readonly KubeObject[]) =>
   rollouts.find(({ metadata }) => metadata.namespace === NAMESPACE && metadata.name === "shop");

@@ -24,7 +24,7 @@ import { eventually, workspaceRoot } from "@tiphys/testing";
 import { isFinal, resumeWorkflow, terminateWorkflow } from "@tiphys/workflow";
 import { build } from "esbuild";
 import { load } from "js-yaml";
-import { createWorkflowController, REPORT_PATH, type WorkflowController } from "./index.js";
+import { createWorkflowController, REPORT_PATH, type WorkflowController } from "../index.js";
 
 /** A cluster to run workflows on: an API, and how it asks nodes for logs. */
 export interface WorkflowCluster {

@@ -129,21 +129,41 @@ export function describeNode(connect: () => Promise<TestCluster>, options: Parti
           image: "node:20",
           command: ["/tool/bin/hello"],
           args: ["$(WHO)"],
-          env: [{ name: "WHO", value: "$(POD)!" , }, { name: "POD", value: "world" }, { name: "ALL", value: "$(POD)" }, { name: "WORK", value: "/pod-work" }],
-          volumeMounts: [{ name: "tool", mountPath: "/tool" }, { name: "work", mountPath: "/pod-work" }],
+          env: [
+            { name: "WHO", value: "$(POD)!" },
+            { name: "POD", value: "world" },
+            { name: "ALL", value: "$(POD)" },
+            { name: "WORK", value: "/pod-work" },
+          ],
+          volumeMounts: [
+            { name: "tool", mountPath: "/tool" },
+            { name: "work", mountPath: "/pod-work" },
+          ],
         },
       ],
-      volumes: [{ name: "tool", image: { reference: "tiphys/test-tool:1" } }, { name: "work", emptyDir: {} }],
+      volumes: [
+        { name: "tool", image: { reference: "tiphys/test-tool:1" } },
+        { name: "work", emptyDir: {} },
+      ],
     });
     await node.waitFor("tools", (one) => one["status"]?.phase === "Succeeded" || one["status"]?.phase === "Failed");
-    expect(await node.log("tools")).toBe("hello $(POD)! node=v20 git=1 commits world\n".replace("v20", process.version.split(".")[0]!));
+    expect(await node.log("tools")).toBe(
+      "hello $(POD)! node=v20 git=1 commits world\n".replace("v20", process.version.split(".")[0]!),
+    );
   });
 
   it("refuses a volume that leads out of itself", async () => {
     const volume = { name: "work", mountPath: "/pod-work" };
     await node.createPod("escape", {
       restartPolicy: "Never",
-      initContainers: [{ name: "link", ...sh("ln -s /etc $DIR/out"), env: [{ name: "DIR", value: "/pod-work" }], volumeMounts: [volume] }],
+      initContainers: [
+        {
+          name: "link",
+          ...sh("ln -s /etc $DIR/out"),
+          env: [{ name: "DIR", value: "/pod-work" }],
+          volumeMounts: [volume],
+        },
+      ],
       containers: [{ name: "main", ...sh("true"), volumeMounts: [{ ...volume, subPath: "out" }] }],
       volumes: [{ name: "work", emptyDir: {} }],
     });

@@ -6,7 +6,7 @@ import { clusterAdmin } from "@tiphys/identity";
 import { createInformers, isAlreadyExists } from "@tiphys/kube";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import { types } from "@tiphys/resources";
-import { noMetrics, silentLogger as log } from "@tiphys/telemetry";
+import { silentLogger as log, noMetrics } from "@tiphys/telemetry";
 import { createNodeRuntime } from "../runtime.js";
 
 // A whole node in one bundled file, as in production: started, killed and started again by a test.

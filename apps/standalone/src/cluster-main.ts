@@ -1,0 +1,49 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { systemClock } from "@tiphys/clock";
+import { InvalidArgumentError } from "@tiphys/errors";
+import { clusterAdmin } from "@tiphys/identity";
+import { createFileJournal } from "@tiphys/journal";
+import { createInformers, loadKubeconfig } from "@tiphys/kube";
+import { createKubeControllers } from "@tiphys/kube-controllers";
+import { createEmbeddedKube } from "@tiphys/kube-embedded";
+import { allCrds } from "@tiphys/resources";
+import { runUntilSignal, type Service } from "@tiphys/service-host";
+import { createLogger, createMetrics } from "@tiphys/telemetry";
+import { kubeletLogs } from "./kubelet-logs.js";
+import { stablePorts } from "./ports.js";
+
+// The embedded Kubernetes API and its controllers alone, as a control plane for services and nodes in other processes.
+// Prints one line of JSON: the kubeconfig, and the authority whose certificates kubelets should trust.
+const data = process.env["TIPHYS_DATA"];
+if (!data) throw new InvalidArgumentError("TIPHYS_DATA", "must be set");
+await mkdir(data, { recursive: true });
+const clock = systemClock();
+const log = createLogger({ service: "cluster", level: "warn" });
+const metrics = createMetrics();
+const ports = await stablePorts(data);
+const kube = await createEmbeddedKube({ dir: join(data, "cluster"), clock, random: randomBytes, log, crds: allCrds });
+const informers = createInformers({ client: kube.client(clusterAdmin), clock, log });
+const journal = await createFileJournal({ dir: join(data, "journal"), clock, log });
+const controllers = createKubeControllers({ informers, clock, log, metrics, journal, random: randomBytes });
+const server: Service = {
+  name: "api",
+  async start() {
+    const { kubeconfig } = await kube.listen({ host: "127.0.0.1", port: ports.kube });
+    const path = join(data, "kubeconfig");
+    await writeFile(path, kubeconfig, { mode: 0o600 });
+    const connection = await loadKubeconfig({ path });
+    const kubeletClientCa = join(data, "ca.crt");
+    await writeFile(kubeletClientCa, connection.ca ?? "");
+    kube.registerLogSource("", kubeletLogs(informers.client, connection));
+    console.log(JSON.stringify({ kubeconfig: path, kubeletClientCa }));
+  },
+  async stop() {
+    await informers.stop();
+    await kube.stop();
+    await journal.close();
+  },
+  ready: async () => undefined,
+};
+await runUntilSignal([server, controllers], log, process);

@@ -1,0 +1,29 @@
+import { mutations, nested, randomJson, seeded, survives } from "@tiphys/testing";
+import { parseYaml, parseYamlDocuments, toYaml } from "./index.js";
+
+const samples = [
+  "a: 1\nb: [x, 'y', \"z\"]\nc:\n  - d: |\n      text\n    e: >-\n      folded\n",
+  "---\na: &x {b: 1}\nc: *x\n---\n# comment\n? k\n: v\n...\n",
+  "<<: {a: 1}\nb: !!str 1\nc: 0x1F\nd: 1_000\ne: .inf\nf: 2001-01-01\ng: ~\n",
+  '{"json": [1, 2.5e3, null, true], "__proto__": {"polluted": 1}}',
+  "a: &a [x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n",
+];
+
+it("parses whatever text into documents or refuses it", () => {
+  survives(mutations(samples, 4000), (text) => parseYamlDocuments(text));
+});
+
+it("refuses what is nested too deeply", () => {
+  const deep = [nested("[", "", "]", 100_000), nested("{a: ", "1", "}", 20_000), nested("- ", "a", "", 20_000)];
+  survives([...deep, nested("? ", "a", "", 5_000), "a: ".repeat(5_000), `${"&a ".repeat(5_000)}x`], (text) =>
+    parseYaml(text),
+  );
+});
+
+it("reads back what it writes", () => {
+  const random = seeded(7);
+  for (let i = 0; i < 500; i++) {
+    const value = randomJson(random);
+    survives([value], (input) => expect(JSON.stringify(parseYaml(toYaml(input)))).toBe(JSON.stringify(input)));
+  }
+});
