@@ -4,6 +4,7 @@ import { clusterAdmin } from "@tiphys/identity";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import { types } from "@tiphys/resources";
 import { bench, inParallel, seconds } from "./harness.js";
+import { endPodsOf } from "./leftovers.js";
 import { residentMegabytes } from "./process-tree.js";
 import { startSuite } from "./suite.js";
 import { clock, configMap, createNamespace, inTemporaryFolder, log } from "./world.js";
@@ -63,6 +64,7 @@ const afterDemo = () =>
       };
     } finally {
       await suite.stop();
+      await endPodsOf(data);
     }
   });
 

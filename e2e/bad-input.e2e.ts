@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:net";
 import { join, relative } from "node:path";
 import { describeWith, eventually } from "@tiphys/testing";
 import { type Kubectl, kubectlOf } from "./support/kubectl.js";
-import { dataFolder, runSuite, startSuite, type Suite } from "./support/suite.js";
+import { dataFolder, runSuite, type Suite, startSuite } from "./support/suite.js";
 
 type Folder = Awaited<ReturnType<typeof dataFolder>>;
 
@@ -18,7 +18,8 @@ function contents(folder: string, below = folder): Record<string, string> {
   for (const entry of readdirSync(below, { withFileTypes: true })) {
     const path = join(below, entry.name);
     if (entry.isDirectory()) Object.assign(found, contents(folder, path));
-    else if (entry.isFile()) found[relative(folder, path)] = createHash("sha256").update(readFileSync(path)).digest("hex");
+    else if (entry.isFile())
+      found[relative(folder, path)] = createHash("sha256").update(readFileSync(path)).digest("hex");
   }
   return found;
 }
@@ -118,7 +119,11 @@ describeWith(["git", "kubectl"], "Given a running suite", () => {
     repository = join(folder.path, "repository");
     mkdirSync(repository);
     git("init", "--quiet", "--initial-branch=main");
-    commit({ "good/settings.yaml": configMap("good"), "broken/settings.yaml": "a: [1,\nb: {\n", "unknown/service.yaml": unknownField });
+    commit({
+      "good/settings.yaml": configMap("good"),
+      "broken/settings.yaml": "a: [1,\nb: {\n",
+      "unknown/service.yaml": unknownField,
+    });
     suite = startSuite({ data, args: ["--no-demo"] });
     await suite.ready();
     kubectl = kubectlOf(data);
@@ -156,7 +161,10 @@ describeWith(["git", "kubectl"], "Given a running suite", () => {
   });
   const problemOf = async (name: string) => {
     const { status } = await kubectl.one(`application ${name} -n argocd`);
-    const texts = [...(status?.conditions ?? []).map((one: { message: string }) => one.message), status?.operationState?.message];
+    const texts = [
+      ...(status?.conditions ?? []).map((one: { message: string }) => one.message),
+      status?.operationState?.message,
+    ];
     return texts.filter(Boolean).join("\n");
   };
 
@@ -166,52 +174,76 @@ describeWith(["git", "kubectl"], "Given a running suite", () => {
     { name: "no-repository", source: { repoURL: "file:///nowhere/repository" }, says: /\/nowhere\/repository/ },
     { name: "no-revision", source: { targetRevision: "no-such-branch" }, says: /no-such-branch/ },
     { name: "no-path", source: { path: "nowhere" }, says: /nowhere/ },
-  ])("When an application has $name, Then a condition names it and nothing in the cluster changes; fixed, it heals", async ({ name, source, says }) => {
-    expect(await create(applicationOf(name, source))).toMatchObject({ code: 0 });
-    await eventually(async () => says.test(await problemOf(name)), { limit: 30_000, interval: 200, describe: () => name });
-    expect(await kubectl.get("services,configmaps -n bad")).toEqual([]);
-    const fixed = { spec: { source: applicationOf(name, {}).spec.source } };
-    expect(await kubectl(["patch", "application", name, "-n", "argocd", "--type=merge", "-p", JSON.stringify(fixed)])).toMatchObject({ code: 0 });
-    await eventually(
-      async () => {
-        const { status } = await kubectl.one(`application ${name} -n argocd`);
-        return status?.sync?.status === "Synced" && status.health?.status === "Healthy" && !status.conditions?.length;
-      },
-      { limit: 30_000, interval: 200, describe: () => name },
-    );
-    expect(await kubectl.get("configmaps -n bad")).toMatchObject([{ metadata: { name: "good" } }]);
-    // The next case begins with nothing there.
-    await kubectl(["delete", "application", name, "-n", "argocd", "--wait=false"]);
-    await kubectl(["delete", "configmap", "good", "-n", "bad"]);
-    await eventually(async () => (await kubectl.get("applications -n argocd")).length === 0);
-  });
+  ])(
+    "When an application has $name, Then a condition names it and nothing in the cluster changes; fixed, it heals",
+    async ({ name, source, says }) => {
+      expect(await create(applicationOf(name, source))).toMatchObject({ code: 0 });
+      await eventually(async () => says.test(await problemOf(name)), {
+        limit: 30_000,
+        interval: 200,
+        describe: () => name,
+      });
+      expect(await kubectl.get("services,configmaps -n bad")).toEqual([]);
+      const fixed = { spec: { source: applicationOf(name, {}).spec.source } };
+      expect(
+        await kubectl(["patch", "application", name, "-n", "argocd", "--type=merge", "-p", JSON.stringify(fixed)]),
+      ).toMatchObject({ code: 0 });
+      await eventually(
+        async () => {
+          const { status } = await kubectl.one(`application ${name} -n argocd`);
+          return status?.sync?.status === "Synced" && status.health?.status === "Healthy" && !status.conditions?.length;
+        },
+        { limit: 30_000, interval: 200, describe: () => name },
+      );
+      expect(await kubectl.get("configmaps -n bad")).toMatchObject([{ metadata: { name: "good" } }]);
+      // The next case begins with nothing there.
+      await kubectl(["delete", "application", name, "-n", "argocd", "--wait=false"]);
+      await kubectl(["delete", "configmap", "good", "-n", "bad"]);
+      await eventually(async () => (await kubectl.get("applications -n argocd")).length === 0);
+    },
+  );
 
   it.each([
-    { name: "unknown-template", templates: [{ name: "main", steps: [[{ name: "one", template: "nowhere" }]] }], says: /templates\.main.*nowhere/ },
+    {
+      name: "unknown-template",
+      templates: [{ name: "main", steps: [[{ name: "one", template: "nowhere" }]] }],
+      says: /templates\.main.*nowhere/,
+    },
     {
       name: "cycle",
       templates: [
-        { name: "main", dag: { tasks: [{ name: "a", template: "say", depends: "b" }, { name: "b", template: "say", depends: "a" }] } },
+        {
+          name: "main",
+          dag: {
+            tasks: [
+              { name: "a", template: "say", depends: "b" },
+              { name: "b", template: "say", depends: "a" },
+            ],
+          },
+        },
         { name: "say", container: { image: "alpine", command: ["true"] } },
       ],
       says: /templates\.main.*(cycle|circular)/i,
     },
     { name: "no-entrypoint", templates: [], says: /entrypoint|template/ },
-  ])("When a workflow is invalid ($name), Then its status says where, and no pod is made", async ({ name, templates, says }) => {
-    const { code } = await create({
-      apiVersion: "argoproj.io/v1alpha1",
-      kind: "Workflow",
-      metadata: { name, namespace: "bad" },
-      spec: { entrypoint: "main", templates },
-    });
-    expect(code).toBe(0);
-    const status = await eventually(async () => {
-      const workflow = await kubectl.one(`workflow ${name} -n bad`);
-      return ["Error", "Failed"].includes(workflow["status"]?.phase) ? workflow["status"] : undefined;
-    });
-    expect(status.message).toMatch(says);
-    expect(await kubectl.get("pods -n bad")).toEqual([]);
-  });
+  ])(
+    "When a workflow is invalid ($name), Then its status says where, and no pod is made",
+    async ({ name, templates, says }) => {
+      const { code } = await create({
+        apiVersion: "argoproj.io/v1alpha1",
+        kind: "Workflow",
+        metadata: { name, namespace: "bad" },
+        spec: { entrypoint: "main", templates },
+      });
+      expect(code).toBe(0);
+      const status = await eventually(async () => {
+        const workflow = await kubectl.one(`workflow ${name} -n bad`);
+        return ["Error", "Failed"].includes(workflow["status"]?.phase) ? workflow["status"] : undefined;
+      });
+      expect(status.message).toMatch(says);
+      expect(await kubectl.get("pods -n bad")).toEqual([]);
+    },
+  );
 
   it("When a webhook is forged or replayed, Then it is refused or taken once", async () => {
     const free = createServer();
@@ -229,7 +261,8 @@ describeWith(["git", "kubectl"], "Given a running suite", () => {
       };
       return (await fetch(`http://127.0.0.1:${port}/push`, { method: "POST", headers, body })).status;
     };
-    const started = async () => (await kubectl.get("workflows -n bad -l by=webhook")).map(({ spec }) => spec.arguments.parameters[0].value);
+    const started = async () =>
+      (await kubectl.get("workflows -n bad -l by=webhook")).map(({ spec }) => spec.arguments.parameters[0].value);
     await eventually(async () => (await post("00000000-0000-4000-8000-000000000000", "wrong")) === 401);
     expect(await post("00000000-0000-4000-8000-000000000001")).toBe(200);
     await eventually(async () => (await started()).length === 1);
@@ -238,7 +271,10 @@ describeWith(["git", "kubectl"], "Given a running suite", () => {
     // What comes after them is done, so they are not on their way any more.
     expect(await post("00000000-0000-4000-8000-000000000003")).toBe(200);
     await eventually(async () => (await started()).length > 1);
-    expect((await started()).sort()).toEqual(["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000003"]);
+    expect((await started()).sort()).toEqual([
+      "00000000-0000-4000-8000-000000000001",
+      "00000000-0000-4000-8000-000000000003",
+    ]);
   });
 });
 
@@ -287,7 +323,9 @@ const eventing = (port: number, secret: string) => [
                   },
                 },
               },
-              parameters: [{ src: { dependencyName: "push", dataKey: "body.after" }, dest: "spec.arguments.parameters.0.value" }],
+              parameters: [
+                { src: { dependencyName: "push", dataKey: "body.after" }, dest: "spec.arguments.parameters.0.value" },
+              ],
             },
           },
         },

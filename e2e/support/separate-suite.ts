@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
 import { credentials, Metadata, Client as RawClient } from "@grpc/grpc-js";
@@ -28,11 +29,20 @@ export interface RunningService {
   readonly http: string;
 }
 
+/** PEM texts of a certificate that is its own authority. */
+export interface Tls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** The suite as separate processes on one control plane, with NATS and Redis between them. */
 export interface SeparateSuite {
   readonly services: readonly RunningService[];
   readonly node: Running;
   readonly tokens: ServiceTokens;
+  /** Present when the services speak TLS to each other. */
+  readonly tls?: Tls;
   readonly ingressUrl: string;
   /** `host:port` of the public port. */
   readonly api: string;
@@ -45,8 +55,11 @@ export async function startSuite(options: {
   folder: string;
   nats: TestServer;
   redis: TestServer;
+  /** Services prove to each other who they are by certificates too. */
+  mutualTls: boolean;
 }): Promise<SeparateSuite> {
   const { cluster, folder, nats, redis } = options;
+  const tls = options.mutualTls ? await selfSigned(folder) : undefined;
   const key = randomBytes(32).toString("hex");
   const keyFile = join(folder, "internal.key");
   await writeFile(keyFile, key, { mode: 0o600 });
@@ -72,6 +85,7 @@ export async function startSuite(options: {
     const running = start(name, `${name}/dist/main.mjs`, folder, {
       ...common,
       ...peers,
+      ...(tls ? tls.env : {}),
       TIPHYS_INTERNAL_KEY_FILE: keyFile,
       TIPHYS_NATS: nats.url,
       TIPHYS_REDIS: redis.url,
@@ -94,6 +108,7 @@ export async function startSuite(options: {
     services: started,
     node,
     tokens: createServiceTokens({ key: new Secret(key), clock: systemClock() }),
+    ...(tls ? { tls: tls.pem } : {}),
     ingressUrl,
     api,
     async stop() {
@@ -102,6 +117,18 @@ export async function startSuite(options: {
       ends.push(await node.stop());
       return ends;
     },
+  };
+}
+
+async function selfSigned(folder: string): Promise<{ pem: Tls; env: Record<string, string> }> {
+  const [keyFile, certFile] = [join(folder, "tls.key"), join(folder, "tls.crt")];
+  const key = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"];
+  const names = ["-subj", "/CN=tiphys-services", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"];
+  execFileSync("openssl", ["req", ...key, ...names, "-keyout", keyFile, "-out", certFile], { stdio: "ignore" });
+  const cert = await readFile(certFile, "utf8");
+  return {
+    pem: { ca: cert, cert, key: await readFile(keyFile, "utf8") },
+    env: { TIPHYS_TLS_CERT: certFile, TIPHYS_TLS_KEY: keyFile, TIPHYS_TLS_CA: certFile },
   };
 }
 
@@ -138,9 +165,14 @@ export async function counts(
 }
 
 /** Names that gRPC reflection lists; rejects with the gRPC error. Sent as bytes: reflection's messages are not among ours. */
-export function reflected(target: string, token: string): Promise<string> {
+export function reflected(target: string, token: string, tls?: Tls): Promise<string> {
   return new Promise((resolve, reject) => {
-    const raw = new RawClient(target, credentials.createInsecure());
+    const raw = new RawClient(
+      target,
+      tls
+        ? credentials.createSsl(Buffer.from(tls.ca), Buffer.from(tls.key), Buffer.from(tls.cert))
+        : credentials.createInsecure(),
+    );
     const metadata = new Metadata();
     if (token) metadata.set("authorization", `Bearer ${token}`);
     const same = (bytes: Buffer) => bytes;

@@ -1,26 +1,13 @@
-import { createHmac } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { limits } from "@tiphys/limits";
 import { types } from "@tiphys/resources";
 import { eventually } from "@tiphys/testing";
 import { application, rollout, startTestServer, type TestServer, workflow, workflowTemplate } from "./testing.js";
 
 let server: TestServer;
-let folder: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "tiphys-console-"));
-  await mkdir(join(folder, "dist"));
-  await writeFile(join(folder, "dist", "index.html"), "<title>console</title>");
-  await writeFile(join(folder, "dist", "console.js"), "export {};");
-  await writeFile(join(folder, "secret.txt"), "hidden");
-  server = await startTestServer({ consoleFolder: join(folder, "dist") });
+  server = await startTestServer();
 });
-afterAll(async () => {
-  await server.stop();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => server.stop());
 
 const APPS = "/api/v1/applications";
 const appKey = (name: string) => ({ namespace: "argocd", name });
@@ -78,6 +65,17 @@ describe("login", () => {
     const own = await startTestServer();
     await own.clock.advance(24 * 3_600_000 + 1_000);
     expect((await own.call(APPS)).json).toMatchObject({ code: 16, message: "invalid session: log in again" });
+    await own.stop();
+  });
+
+  it("ends sessions that are older than the password", async () => {
+    const own = await startTestServer();
+    const changed = Buffer.from(new Date(own.clock.now().getTime() + 60_000).toISOString()).toString("base64");
+    const body = { data: { "admin.passwordMtime": changed } };
+    await own.client.patch(types.secrets, appKey("argocd-secret"), { type: "merge", body });
+    await own.api.stop();
+    await own.api.start();
+    expect((await own.call(APPS)).status).toBe(401);
     await own.stop();
   });
 
@@ -250,6 +248,15 @@ describe("streams", () => {
     stream.end();
   });
 
+  it("sends several kinds in one stream, each under its name", async () => {
+    await server.client.create(types.workflowTemplates, workflowTemplate("streamed"));
+    const stream = await server.stream("/api/tiphys/v1/watch/applications,workflowtemplates");
+    await eventually(() => stream.text().includes('"s2"') && stream.text().includes('"streamed"'));
+    await server.client.delete(types.workflowTemplates, key("streamed"));
+    await eventually(() => stream.text().includes('{"result":{"resource":"workflowtemplates","type":"DELETED"'));
+    stream.end();
+  });
+
   it("speaks server-sent events to those who ask", async () => {
     const stream = await server.stream("/api/v1/stream/applications?name=s2", { accept: "text/event-stream" });
     await eventually(() => stream.text().endsWith("\n\n"));
@@ -385,63 +392,4 @@ describe("rollouts", () => {
     expect((await act("undo/0")).status).toBe(200);
     expect((await live())["spec"].template.spec.containers[0].image).toBe("web:0");
   });
-});
-
-describe("repository webhook", () => {
-  const push = JSON.stringify({
-    ref: "refs/heads/main",
-    repository: { clone_url: "https://git.example/config.git" },
-    head_commit: { message: "Release\n\nTiphys-Change: 01JZZZZZZZZZZZZZZZZZZZZZZZ" },
-  });
-  const send = (headers: Record<string, string>, body = push) =>
-    server.call("/api/webhook", { method: "POST", body, session: false, headers });
-
-  it("tells the delivery controller what was pushed", async () => {
-    expect((await send({ "x-github-event": "push" })).json).toEqual({ applications: ["argocd/web"] });
-    expect(server.refreshed.at(-1)).toMatchObject({
-      url: "https://git.example/config.git",
-      revision: "main",
-      change: "01JZZZZZZZZZZZZZZZZZZZZZZZ",
-    });
-    expect((await send({}, "{")).status).toBe(400);
-    expect((await send({}, "{}")).json.message).toContain("repository");
-    expect((await send({}, " ".repeat(limits.webhookBodyBytes + 1))).status).toBe(413);
-  });
-
-  it("believes only signed pushes once secrets are configured", async () => {
-    const data = Object.fromEntries(
-      ["github", "gitlab"].map((name) => [`webhook.${name}.secret`, Buffer.from(`${name}-key`).toString("base64")]),
-    );
-    await server.client.patch(types.secrets, appKey("argocd-secret"), { type: "merge", body: { data } });
-    const count = server.refreshed.length;
-    const signature = `sha256=${createHmac("sha256", "github-key").update(push).digest("hex")}`;
-    const forged = `sha256=${createHmac("sha256", "other").update(push).digest("hex")}`;
-    expect((await send({ "x-github-event": "push" })).status).toBe(401);
-    expect((await send({ "x-github-event": "push", "x-hub-signature-256": forged })).status).toBe(401);
-    expect((await send({ "x-gitlab-event": "Push Hook" })).status).toBe(401);
-    expect((await send({ "x-gitlab-event": "Push Hook", "x-gitlab-token": "wrong" })).status).toBe(401);
-    expect(server.refreshed).toHaveLength(count);
-    expect((await send({ "x-github-event": "push", "x-hub-signature-256": signature })).status).toBe(200);
-    expect((await send({ "x-gitlab-event": "Push Hook", "x-gitlab-token": "gitlab-key" })).status).toBe(200);
-  });
-});
-
-describe("the console's files", () => {
-  it("serves the bundle, and its page for links into it", async () => {
-    const script = await server.call("/console.js", { session: false });
-    expect(script.headers["content-type"]).toContain("text/javascript");
-    const page = await server.call("/applications/web", { session: false });
-    expect(page.text).toContain("<title>console</title>");
-    expect(page.headers["content-security-policy"]).toContain("default-src 'self'");
-    expect(page.headers["x-frame-options"]).toBe("DENY");
-    expect(page.headers["x-content-type-options"]).toBe("nosniff");
-  });
-
-  it.each(["/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/%00.js", "/..%5csecret.txt", "//secret.txt"])(
-    "shows nothing outside its folder for %s",
-    async (path) => {
-      const { text } = await server.call(path.startsWith("//") ? `/.${path}` : path, { session: false });
-      expect(text).not.toContain("hidden");
-    },
-  );
 });

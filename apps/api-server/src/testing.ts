@@ -4,7 +4,7 @@ import { request as httpsRequest } from "node:https";
 import { systemClock, type VirtualClock, virtualClock } from "@tiphys/clock";
 import { clusterAdmin } from "@tiphys/identity";
 import type { KubeClient } from "@tiphys/kube";
-import { createEmbeddedKube } from "@tiphys/kube-embedded";
+import { createEmbeddedKube, type EmbeddedKube } from "@tiphys/kube-embedded";
 import { allCrds, type KubeObject, types } from "@tiphys/resources";
 import { type GrpcChannel, grpcChannel } from "@tiphys/rpc";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
@@ -31,6 +31,7 @@ export interface Call {
 /** An api-server on an embedded cluster in memory, and what a test needs to speak with it. */
 export interface TestServer {
   readonly api: ApiServer;
+  readonly kube: EmbeddedKube;
   readonly client: KubeClient;
   readonly clock: VirtualClock;
   readonly password: string;
@@ -57,6 +58,18 @@ export interface TestStream {
 
 const NAMESPACE = "argocd";
 
+/** The only controller that is connected: that of applications. */
+const explain = async ({ name }: { name?: string }) => ({
+  decisions: [
+    {
+      at: "2026-01-01T00:00:00Z",
+      actions: ["apply ConfigMap"],
+      reasons: [{ code: "OutOfSync", message: `one object of ${name} differs`, about: "ConfigMap web" }],
+      change: "",
+    },
+  ],
+});
+
 export async function startTestServer(overrides: Partial<ApiServerDeps> = {}): Promise<TestServer> {
   const system = systemClock();
   const kube = await createEmbeddedKube({ clock: system, random: randomBytes, log: silentLogger, crds: allCrds });
@@ -74,7 +87,7 @@ export async function startTestServer(overrides: Partial<ApiServerDeps> = {}): P
     namespace: NAMESPACE,
     host: "127.0.0.1",
     port: 0,
-    history: { controllers: {}, events: async () => [...events].reverse() },
+    history: { controllers: { delivery: { explain } }, events: async () => [...events].reverse() },
     refreshRepository: async (request) => {
       refreshed.push(request);
       return ["argocd/web"];
@@ -109,6 +122,7 @@ export async function startTestServer(overrides: Partial<ApiServerDeps> = {}): P
     new Promise<IncomingMessage>((resolve, reject) => open(path, call).once("response", resolve).once("error", reject));
   return {
     api,
+    kube,
     client,
     clock,
     password,

@@ -11,8 +11,11 @@ import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics, Tracer } from "@tiphys/telemetry";
 import { factPublisher } from "./facts.js";
 import { createLiveState } from "./live-state.js";
+import { reportOutside } from "./outside.js";
+import { pollPeriod } from "./poll-period.js";
 import { createDeliveryReconciler } from "./reconciler.js";
 import { builtinSchemas } from "./schemas.js";
+import { reportSettings } from "./settings-report.js";
 import { createTargets } from "./targets.js";
 
 export interface AppControllerDeps {
@@ -29,7 +32,7 @@ export interface AppControllerDeps {
   readonly bus?: Bus;
   /** Control namespace: Applications and AppProjects live here. */
   readonly namespace: string;
-  /** How often repositories are asked without a reason; default 120,000, plus up to the jitter (60,000). */
+  /** How often repositories are asked when argocd-cm does not say; default 120,000, plus up to the jitter (60,000). */
   readonly pollMilliseconds?: number;
   readonly pollJitterMilliseconds?: number;
   readonly workers?: number;
@@ -61,6 +64,7 @@ export function createAppController(deps: AppControllerDeps): AppController {
   const applications = informers.informer(types.applications);
   const projects = informers.informer(types.appProjects);
   const namespaces = informers.informer(types.namespaces);
+  const configMaps = informers.informer(types.configMaps, { namespace });
   const live = createLiveState(informers, (app) => controller.enqueue({ namespace, name: app }));
   const targets = createTargets(deps.manifests, live, clock);
   const reconciler = createDeliveryReconciler({
@@ -73,8 +77,11 @@ export function createAppController(deps: AppControllerDeps): AppController {
     clock,
     random: deps.random,
     controlNamespace: namespace,
-    pollMilliseconds: deps.pollMilliseconds ?? 120_000,
-    pollJitterMilliseconds: deps.pollJitterMilliseconds ?? 60_000,
+    poll: () =>
+      pollPeriod(configMaps.get({ namespace, name: "argocd-cm" }), {
+        milliseconds: deps.pollMilliseconds ?? 120_000,
+        jitterMilliseconds: deps.pollJitterMilliseconds ?? 60_000,
+      }),
   });
   const controller = createController({
     name: "applications",
@@ -127,7 +134,9 @@ export function createAppController(deps: AppControllerDeps): AppController {
       } catch (error) {
         if (!isAlreadyExists(error)) throw error;
       }
-      await Promise.all([applications.synced, projects.synced, namespaces.synced]);
+      await Promise.all([applications.synced, projects.synced, namespaces.synced, configMaps.synced]);
+      unsubscribe.push(reportSettings({ configMaps, namespace }, { log, metrics }));
+      unsubscribe.push(reportOutside(applications, namespace, { log, metrics }));
       unsubscribe.push(
         applications.onChange(({ type, object, previous }) => {
           const app = object as Application;

@@ -74,6 +74,7 @@ const state = (app: Application, desired: KubeObject[], live: KubeObject[]): App
     controlNamespace: "argocd",
     project,
     specProblem: undefined,
+    warnings: [],
     target,
     live: objects,
     operation: { target, live: objects, namespace: undefined, preflight: undefined },

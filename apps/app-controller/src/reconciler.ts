@@ -19,10 +19,12 @@ import type { SchemaSource } from "./compare.js";
 import type { LiveState } from "./live-state.js";
 import { awaitsRetry, isActive, operationItems, optionsOf } from "./operation.js";
 import { planApplication, reportApplication } from "./plan.js";
+import type { PollPeriod } from "./poll-period.js";
 import { preflight } from "./preflight.js";
 import { specProblem } from "./spec-check.js";
 import type { ApplicationState, DeliveryAction, DeliveryFact, OperationView } from "./state.js";
 import type { Target, Targets } from "./targets.js";
+import { warningsOf } from "./warnings.js";
 
 export interface DeliveryDeps {
   readonly client: KubeClient;
@@ -34,8 +36,8 @@ export interface DeliveryDeps {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly controlNamespace: string;
-  readonly pollMilliseconds: number;
-  readonly pollJitterMilliseconds: number;
+  /** How often a source is asked without a reason, asked anew each time. */
+  readonly poll: () => PollPeriod;
 }
 
 export interface DeliveryReconciler extends Reconciler<ApplicationState, DeliveryAction, DeliveryFact> {
@@ -87,10 +89,11 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
       signal,
     );
     const failures = target.ok || !target.transient ? 0 : (before?.failures ?? 0) + 1;
+    const { milliseconds, jitterMilliseconds } = deps.poll();
     const wait =
       failures > 0
-        ? Math.min(deps.pollMilliseconds, FIRST_RETRY * 2 ** Math.min(failures - 1, 10))
-        : deps.pollMilliseconds + share() * deps.pollJitterMilliseconds;
+        ? Math.min(milliseconds, FIRST_RETRY * 2 ** Math.min(failures - 1, 10))
+        : milliseconds + share() * jitterMilliseconds;
     const entry: Known = { source: description, target, failures, until: new Date(clock.now().getTime() + wait) };
     known.set(key, entry);
     return entry;
@@ -187,11 +190,18 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
         controlNamespace: deps.controlNamespace,
         project,
         specProblem: problem,
+        warnings: warningsOf({
+          app,
+          project,
+          namespace: deps.namespaces.get({ name: app.spec.destination.namespace ?? "" }),
+          desired: target.ok ? target.objects : [],
+          controlNamespace: deps.controlNamespace,
+        }),
         target,
         live: await collect(app, target),
         operation: undefined,
         refreshRequested: refresh !== undefined,
-        pollAt: entry?.until ?? new Date(now.getTime() + deps.pollMilliseconds),
+        pollAt: entry?.until ?? new Date(now.getTime() + deps.poll().milliseconds),
         freshChange: newChange(now, deps.random),
         schemas: deps.schemas,
       };

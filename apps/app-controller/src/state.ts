@@ -2,6 +2,7 @@ import type { Reason } from "@tiphys/controller";
 import type { Change } from "@tiphys/identity";
 import type {
   Application,
+  ApplicationCondition,
   AppProject,
   IgnoreDifference,
   KubeObject,
@@ -19,6 +20,8 @@ export interface ApplicationState {
   readonly project: AppProject | undefined;
   /** Why the spec cannot be used; then nothing was rendered. */
   readonly specProblem: string | undefined;
+  /** What is set without effect. */
+  readonly warnings: readonly ApplicationCondition[];
   readonly target: Target;
   /** Objects by `resourceId`: everything tracked, and everything that is wanted, tracked or not. */
   readonly live: ReadonlyMap<string, KubeObject>;

@@ -75,12 +75,7 @@ function conditionsOf(
       });
     }
   }
-  if (state.project?.spec.orphanedResources) {
-    found.push({
-      type: "OrphanedResourceWarning",
-      message: `project '${state.project.metadata.name}': spec.orphanedResources is not implemented yet`,
-    });
-  }
+  found.push(...state.warnings);
   if (syncError !== undefined) found.push({ type: "SyncError", message: syncError });
   return found.map((condition) => {
     const same = app.status?.conditions?.find(

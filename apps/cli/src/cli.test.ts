@@ -281,6 +281,49 @@ describe("workflows and rollouts", () => {
   });
 });
 
+it("explains what a controller has decided, and says when it cannot be asked", async () => {
+  expect((await tiphys("app", "explain", "web")).out).toBe(
+    "2026-01-01T00:00:00Z\n  OutOfSync: one object of web differs (ConfigMap web)\n  did apply ConfigMap\n",
+  );
+  expect(await tiphys("rollout", "explain", "web")).toMatchObject({
+    code: 1,
+    err: "tiphys: the controller of rollouts is not connected\n",
+  });
+});
+
+it("prints the logs of a workflow's pods line by line", async () => {
+  await server.client.create(types.workflows, workflow("logged"));
+  await server.client.create(types.pods, {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "logged-1", namespace: "default", labels: { "workflows.argoproj.io/workflow": "logged" } },
+    spec: { nodeName: "node", containers: [{ name: "main", image: "alpine" }] },
+  });
+  const containerStatuses = [
+    {
+      name: "main",
+      image: "alpine",
+      imageID: "",
+      ready: false,
+      restartCount: 0,
+      state: { terminated: { exitCode: 0 } },
+    },
+  ];
+  await server.client.patch(
+    types.pods,
+    { namespace: "default", name: "logged-1" },
+    { type: "merge", body: { status: { phase: "Succeeded", containerStatuses } } },
+    { subresource: "status" },
+  );
+  server.kube.registerLogSource("node", async function* () {
+    yield Buffer.from("hello\nwor");
+    yield Buffer.from("ld\nlast");
+  });
+  const { code, out } = await tiphys("wf", "logs", "logged");
+  expect({ code, out }).toEqual({ code: 0, out: "logged-1: hello\nlogged-1: world\nlogged-1: last\n" });
+  expect((await tiphys("wf", "logs", "absent")).err).toContain("absent");
+});
+
 it("lists, gets and watches events", async () => {
   const event = (id: string) => ({
     id,

@@ -54,13 +54,20 @@ export async function events(signal: AbortSignal): Promise<EventItem[]> {
   return (await response.json()).events ?? [];
 }
 
-/** Calls `onItem` for every object there is and for every change; ends when the connection does. */
+export interface WatchHandlers {
+  /** The server has answered; what there is comes now. */
+  onOpen(): void;
+  onItem(resource: string, type: string, item: KubeItem): void;
+}
+
+/** Tells of every object of these kinds that there is, and of every change; ends when the connection does. */
 export async function watch(
-  resource: string,
-  onItem: (type: string, item: KubeItem) => void,
+  resources: readonly string[],
+  { onOpen, onItem }: WatchHandlers,
   signal: AbortSignal,
 ): Promise<void> {
-  const response = await checked(await fetch(`/api/tiphys/v1/watch/${resource}`, { signal }));
+  const response = await checked(await fetch(`/api/tiphys/v1/watch/${resources.join(",")}`, { signal }));
+  onOpen();
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -72,7 +79,7 @@ export async function watch(
       if (line === "") continue;
       const { result, error } = JSON.parse(line);
       if (error) throw new Error(error.message);
-      onItem(result.type, result.object);
+      onItem(result.resource, result.type, result.object);
     }
   }
 }

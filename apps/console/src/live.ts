@@ -12,46 +12,53 @@ export interface Live<T> {
 
 const keyOf = (item: KubeItem) => `${item.metadata.namespace ?? ""}/${item.metadata.name}`;
 
-/** All objects of a resource, kept current; reconnects by itself. */
-export function useLive(resource: string, onLoggedOut: () => void): Live<KubeItem> {
-  const [live, setLive] = useState<Live<KubeItem>>({ items: [], state: "loading" });
+export type Lists<R extends string> = Readonly<Record<R, Live<KubeItem>>>;
+
+const everywhere = <R extends string>(resources: readonly R[], live: (resource: R) => Live<KubeItem>) =>
+  Object.fromEntries(resources.map((resource) => [resource, live(resource)])) as Lists<R>;
+
+/** All objects of some kinds, kept current over one connection; reconnects by itself. `resources` must stay the same array. */
+export function useLive<R extends string>(resources: readonly R[], onLoggedOut: () => void): Lists<R> {
+  const [lists, setLists] = useState(() => everywhere(resources, () => ({ items: [], state: "loading" })));
   useEffect(() => {
     const abort = new AbortController();
+    const follow = async () => {
+      const known = new Map<string, Map<string, KubeItem>>(resources.map((resource) => [resource, new Map()]));
+      let painting = false;
+      const paint = () => {
+        if (painting) return;
+        painting = true;
+        requestAnimationFrame(() => {
+          painting = false;
+          if (abort.signal.aborted) return;
+          const sorted = (resource: R) =>
+            [...(known.get(resource)?.values() ?? [])].sort((a, b) => keyOf(a).localeCompare(keyOf(b)));
+          setLists(everywhere(resources, (resource) => ({ items: sorted(resource), state: "live" })));
+        });
+      };
+      const onItem = (resource: string, type: string, item: KubeItem) => {
+        if (type === "DELETED") known.get(resource)?.delete(keyOf(item));
+        else known.get(resource)?.set(keyOf(item), item);
+        paint();
+      };
+      await watch(resources, { onOpen: paint, onItem }, abort.signal);
+    };
     const run = async () => {
       while (!abort.signal.aborted) {
-        const known = new Map<string, KubeItem>();
-        let painting = false;
-        const paint = () => {
-          painting = false;
-          const items = [...known.values()].sort((a, b) => keyOf(a).localeCompare(keyOf(b)));
-          setLive({ items, state: "live" });
-        };
         try {
-          setTimeout(() => !abort.signal.aborted && known.size === 0 && paint(), 300);
-          await watch(
-            resource,
-            (type, item) => {
-              if (type === "DELETED") known.delete(keyOf(item));
-              else known.set(keyOf(item), item);
-              if (!painting) {
-                painting = true;
-                requestAnimationFrame(paint);
-              }
-            },
-            abort.signal,
-          );
+          await follow();
         } catch (error) {
           if (error instanceof LoggedOut) return onLoggedOut();
         }
         if (abort.signal.aborted) return;
-        setLive((last) => ({ ...last, state: "away" }));
+        setLists((last) => everywhere(resources, (resource) => ({ ...last[resource], state: "away" })));
         await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
       }
     };
     void run();
     return () => abort.abort();
-  }, [resource, onLoggedOut]);
-  return live;
+  }, [resources, onLoggedOut]);
+  return lists;
 }
 
 /** The newest events, asked for every two seconds. */

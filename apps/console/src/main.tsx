@@ -151,10 +151,10 @@ const Event = ({ item }: { item: EventItem }) => (
   </tr>
 );
 
+const RESOURCES = ["applications", "workflows", "rollouts"] as const;
+
 function Lists({ onLoggedOut }: { onLoggedOut: () => void }) {
-  const applications = useLive("applications", onLoggedOut);
-  const workflows = useLive("workflows", onLoggedOut);
-  const rollouts = useLive("rollouts", onLoggedOut);
+  const { applications, workflows, rollouts } = useLive(RESOURCES, onLoggedOut);
   const happened = useEvents(onLoggedOut);
   return (
     <main>

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Consumer, Message } from "@tiphys/bus";
 import { codeOf, messageOf, NotFoundError } from "@tiphys/errors";
 import {
@@ -39,7 +40,8 @@ interface Running {
 const ACK_WAIT_MS = 30_000;
 /** A message whose run is still going on here is looked at again after so long. */
 const BUSY_MS = 5000;
-const IN_FLIGHT = 32;
+/** Runs of one trigger at a time; each waits for its target and then for its record to be durable. */
+const IN_FLIGHT = 128;
 
 /** The consumers of all Sensors: one durable per trigger, so that a slow trigger holds up no other. */
 export function createConsumers(deps: EventsGatewayDeps, runs: Runs, runner: TriggerRunner) {
@@ -56,6 +58,8 @@ export function createConsumers(deps: EventsGatewayDeps, runs: Runs, runner: Tri
 
   const start = async (sensor: SensorIdentity, durable: string, subjects: string[], trigger: CompiledTrigger) => {
     const stop = new AbortController();
+    // Every run under way listens to it.
+    setMaxListeners(0, stop.signal);
     const parts = { trigger, durable, subjects: subjects.join(" "), sensor, stop, joining: Promise.resolve() };
     // The consumer may deliver before `consume` resolves, so the entry exists first.
     const entry = parts as Omit<Running, "consumer"> as Running;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { CanceledError, codeOf, isTerminal, messageOf, WaitError } from "@tiphys/errors";
 import type { CacheChange, Informer } from "@tiphys/kube";
 import { isConflict, isNotFound } from "@tiphys/kube";
@@ -17,7 +18,8 @@ import { KilledError, marked } from "./kill-point.js";
 import { type PassDeps, type PassResult, pass, recordFailure } from "./pass.js";
 import { WorkQueue } from "./work-queue.js";
 
-const WORKERS = 4;
+/** A pass mostly waits for writes to become durable. */
+const WORKERS = 16;
 const PASS_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export interface RunningController extends Controller {
@@ -65,6 +67,8 @@ export function createController<State, Action, Fact>(
   });
   const unsubscribe: (() => void)[] = [];
   const stopping = new AbortController();
+  // Every write of every worker listens to it.
+  setMaxListeners(0, stopping.signal);
   let state: "new" | "starting" | "running" | "stopped" = "new";
 
   async function onePass(key: string): Promise<void> {

@@ -1,5 +1,4 @@
 import { deepEqual } from "@tiphys/canonical-json";
-import { createMergePatch } from "@tiphys/kube-patch";
 
 type Plain = Record<string, unknown>;
 
@@ -18,10 +17,38 @@ export function stored(value: unknown): unknown {
   return kept;
 }
 
-/** The JSON merge patch (RFC 7386) that turns `from` into `to`; undefined when they are equal. `to` must be `stored`. */
+const isAbsent = (value: unknown): boolean => value === null || value === undefined;
+
+/**
+ * The JSON merge patch (RFC 7386) that turns `from` into what `to` is when `stored`; undefined when they are equal.
+ * Parts that `to` shares with `from` are not looked into, so a wide status costs what has changed of it.
+ */
 export function mergePatch(from: unknown, to: Plain): Plain | undefined {
-  const patch = createMergePatch(isPlain(from) ? from : {}, to);
-  return Object.keys(patch).length > 0 ? patch : undefined;
+  if (from === to) return undefined;
+  const base = isPlain(from) ? from : {};
+  let patch: Plain | undefined;
+  const note = (name: string, value: unknown) => {
+    patch ??= {};
+    // A member named __proto__ must stay data.
+    if (name !== "__proto__") patch[name] = value;
+    else Object.defineProperty(patch, name, { value, enumerable: true, writable: true, configurable: true });
+  };
+  for (const name of Object.keys(to)) {
+    const wanted = to[name];
+    const current = base[name];
+    if (wanted === current || isAbsent(wanted)) continue;
+    if (isPlain(wanted) && isPlain(current)) {
+      const inner = mergePatch(current, wanted);
+      if (inner) note(name, inner);
+      continue;
+    }
+    const kept = stored(wanted);
+    if (!deepEqual(current, kept)) note(name, kept);
+  }
+  for (const name of Object.keys(base)) {
+    if (!isAbsent(base[name]) && isAbsent(to[name])) note(name, null);
+  }
+  return patch;
 }
 
 /** The part of a JSON merge patch that would change `object`; undefined when nothing would. */

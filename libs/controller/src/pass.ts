@@ -6,7 +6,7 @@ import type { KubeClient } from "@tiphys/kube";
 import { type KubeObject, keyOf, keyText, type ResourceType } from "@tiphys/resources";
 import type { Tracer } from "@tiphys/telemetry";
 import { KilledError } from "./kill-point.js";
-import { effectivePatch, mergePatch, stored } from "./merge-patch.js";
+import { effectivePatch, mergePatch } from "./merge-patch.js";
 import type { Outcome, Plan, Reconciler } from "./reconciler.js";
 
 export interface PassDeps<State, Action, Fact> {
@@ -46,16 +46,21 @@ export async function pass<State, Action, Fact>(
   early?.catch(() => {});
 
   const outcomes: Outcome<Fact>[] = [];
-  for (const [index, action] of planned.actions.entries()) {
+  const one = async (index: number) => {
     signal.throwIfAborted();
     killPoint(`act:${index}`);
     try {
-      outcomes.push({ ok: true, fact: await traced(object, deps, action, signal) });
+      outcomes[index] = { ok: true, fact: await traced(object, deps, planned.actions[index] as Action, signal) };
     } catch (error) {
       if (!reconciler.report || error instanceof KilledError || signal.aborted) throw error;
-      outcomes.push({ ok: false, error });
+      outcomes[index] = { ok: false, error };
     }
     killPoint(`acted:${index}`);
+  };
+  for (let index = 0; index < planned.actions.length; ) {
+    const end = endOfGroup(reconciler, planned.actions, index);
+    await together(index, end, one);
+    index = end;
   }
   const final = reconciler.report ? reconciler.report(state, planned, outcomes, clock.now()) : planned;
   await write(object, final, deps, signal);
@@ -63,6 +68,38 @@ export async function pass<State, Action, Fact>(
   killPoint("done");
   const failed = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
   return { failed, ...(final.lookAgainAt ? { lookAgainAt: final.lookAgainAt } : {}) };
+}
+
+/** Writes under way at a time in a group of actions that need no order. */
+const SIDE_BY_SIDE = 16;
+
+/** Where the group of actions that begins at `from` ends: several only where the reconciler says they need no order. */
+function endOfGroup<State, Action, Fact>(
+  { needsNoOrder }: Reconciler<State, Action, Fact>,
+  actions: readonly Action[],
+  from: number,
+): number {
+  let end = from;
+  while (end < actions.length && needsNoOrder?.(actions[end] as Action)) end++;
+  return Math.max(end, from + 1);
+}
+
+/** Runs `one` for a range, some at a time. After a failure nothing more is begun, and what is under way is waited for. */
+async function together(from: number, end: number, one: (index: number) => Promise<void>): Promise<void> {
+  if (end - from === 1) return one(from);
+  let next = from;
+  const failures: unknown[] = [];
+  const work = async () => {
+    while (next < end && failures.length === 0) {
+      try {
+        await one(next++);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, end - from) }, work));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** One action as a span of the trace that its object's change began. */
@@ -85,7 +122,7 @@ async function write<State, Action, Fact>(
   deps: PassDeps<State, Action, Fact>,
   signal: AbortSignal,
 ): Promise<void> {
-  const status = plan.status ? mergePatch(object.status, stored(plan.status) as Record<string, unknown>) : undefined;
+  const status = plan.status ? mergePatch(object.status, plan.status) : undefined;
   const main = plan.patch ? effectivePatch(object, plan.patch) : undefined;
   const options = { fieldManager: `tiphys-${deps.name}`, signal };
   const locked = (body: Record<string, unknown>, resourceVersion: string | undefined) => ({

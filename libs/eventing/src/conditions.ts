@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "@tiphys/errors";
+import { limits } from "@tiphys/limits";
 
 /** True when the dependencies that have an event satisfy the trigger's conditions. */
 export interface Conditions {
@@ -14,35 +15,38 @@ export function compileConditions(text: string | undefined, dependencies: readon
       names: [...dependencies],
     });
   }
+  if (text.length > limits.expressionBytes)
+    throw new InvalidArgumentError("conditions", `is longer than ${limits.expressionBytes} characters`);
   const tokens = text.match(/&&|\|\||[()]|[^\s()&|]+|\S/g) ?? [];
   const names = new Set<string>();
   let at = 0;
+  let depth = 0;
   const fail = (problem: string) => new InvalidArgumentError("conditions", `"${text}": ${problem}`);
 
   type Test = (arrived: ReadonlySet<string>) => boolean;
   const any = (): Test => {
-    let left = all();
+    const parts = [all()];
     while (tokens[at] === "||") {
       at++;
-      const [before, right] = [left, all()];
-      left = (arrived) => before(arrived) || right(arrived);
+      parts.push(all());
     }
-    return left;
+    return (arrived) => parts.some((part) => part(arrived));
   };
   const all = (): Test => {
-    let left = one();
+    const parts = [one()];
     while (tokens[at] === "&&") {
       at++;
-      const [before, right] = [left, one()];
-      left = (arrived) => before(arrived) && right(arrived);
+      parts.push(one());
     }
-    return left;
+    return (arrived) => parts.every((part) => part(arrived));
   };
   const one = (): Test => {
     const token = tokens[at++];
     if (token === undefined) throw fail("ends too early");
     if (token === "(") {
+      if (++depth > limits.documentDepth) throw fail(`is nested deeper than ${limits.documentDepth} levels`);
       const inner = any();
+      depth--;
       if (tokens[at++] !== ")") throw fail("a parenthesis is not closed");
       return inner;
     }

@@ -25,8 +25,8 @@ it("reads any path of any data, or refuses the path", () => {
     "body.a\\.b",
     "body.list.0",
   ];
-  survives(mutations(paths, 4000), (path) => getPath(random() < 0.5 ? data : randomJson(random), path));
-  survives(mutations(["a.b", "a.0.c", "list.-1", ":0.a", "__proto__.polluted"], 3000, 2), (path) =>
+  survives(mutations(paths, 1500), (path) => getPath(random() < 0.5 ? data : randomJson(random), path));
+  survives(mutations(["a.b", "a.0.c", "list.-1", ":0.a", "__proto__.polluted"], 1000, 2), (path) =>
     setPath(random() < 0.5 ? structuredClone(data) : randomJson(random), path, "x"),
   );
 });
@@ -44,7 +44,7 @@ it("gives a path no way to hang or to overflow", () => {
 
 it("decodes any message or refuses it", () => {
   const text = Buffer.from(encodeEvent(event)).toString("utf8");
-  survives(mutations([text], 3000), (input) => decodeEvent(Buffer.from(input)));
+  survives(mutations([text], 1000), (input) => decodeEvent(Buffer.from(input)));
   const random = seeded(3);
   for (let i = 0; i < 2000; i++) survives([randomJson(random)], (input) => fromWire(input as WireEvent));
   survives([nested("[", "", "]", 200_000)], (input) => decodeEvent(Buffer.from(input)));
@@ -56,7 +56,7 @@ it("decodes any message or refuses it", () => {
 });
 
 it("compiles any conditions or refuses them", () => {
-  survives(mutations(["a && (b || c)", "a || b && c", "(a)"], 3000), (text) =>
+  survives(mutations(["a && (b || c)", "a || b && c", "(a)"], 1000), (text) =>
     compileConditions(text, ["a", "b", "c"])(new Set(["a"])),
   );
   survives([nested("(", "a", ")", 100_000), `a${" && a".repeat(50_000)}`, `a${" || a".repeat(50_000)}`], (text) =>
@@ -80,6 +80,10 @@ it("compiles and fills in any template, or refuses it", () => {
     '{{ printf "%s" .Input.a }}',
   ];
   survives(mutations(samples, 2000), (text) => compileTemplate(mutate(text, random))({ Input: data } as never));
+  survives(
+    ['{{ "\\x" }}', "{{ .Input | lower }}", "{{ .Input.odd | quote }}", "{{ .Input.odd | default 1 | trim }}"],
+    (text) => compileTemplate(text)({ odd: { toString: 1, valueOf: null } }),
+  );
   survives(
     ["{{".repeat(50_000), nested("{{if a}}", "x", "{{end}}", 10_000), `{{ ${nested("(", "1", ")", 20_000)} }}`],
     (text) => compileTemplate(text)({ Input: data } as never),

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, UnimplementedError } from "@tiphys/errors";
+import { limits } from "@tiphys/limits";
 
 /** Largest index that a write may create: missing items before it become null. */
 const MAX_INDEX = 10_000;
@@ -35,6 +36,8 @@ function split(path: string): Part[] {
     text += character;
   }
   parts.push({ text, glob });
+  if (parts.length > limits.documentDepth || path.length > limits.expressionBytes)
+    throw new InvalidArgumentError("", `path "${path.slice(0, 40)}…" is longer than any data is deep`);
   return parts;
 }
 
@@ -42,13 +45,29 @@ const has = (value: object, key: string) => Object.hasOwn(value, key);
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Matches `*` and `?` in time pattern × text, whatever the pattern: a regular expression would try every split. */
 function globMatcher(pattern: string): (key: string) => boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  const expression = new RegExp(`^${source}$`, "s");
-  return (key) => expression.test(key);
+  const wanted = [...pattern];
+  return (key) => {
+    const text = [...key];
+    let at = 0;
+    let star = -1;
+    let resume = 0;
+    for (let index = 0; index < text.length; ) {
+      if (wanted[at] === "*") {
+        star = at++;
+        resume = index;
+      } else if (at < wanted.length && (wanted[at] === "?" || wanted[at] === text[index])) {
+        at++;
+        index++;
+      } else if (star >= 0) {
+        at = star + 1;
+        index = ++resume;
+      } else return false;
+    }
+    while (wanted[at] === "*") at++;
+    return at === wanted.length;
+  };
 }
 
 /**

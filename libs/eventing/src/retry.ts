@@ -45,8 +45,13 @@ const unitMilliseconds: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
+/** Characters of a duration; those that people write have a dozen. */
+const LONGEST_DURATION = 128;
+
 /** Milliseconds of a Go duration such as `1h30m` or `1.5s`. */
 export function goDuration(text: string, field: string): number {
+  // The expression below looks at long runs of digits again and again.
+  if (text.length > LONGEST_DURATION) throw new InvalidArgumentError(field, "is too long to be a duration");
   const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) {
     throw new InvalidArgumentError(field, `"${text}" is not a duration such as 30s or 1h30m`);

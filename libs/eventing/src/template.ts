@@ -1,29 +1,36 @@
 import { InvalidArgumentError, UnimplementedError } from "@tiphys/errors";
+import { limits } from "@tiphys/limits";
 
 /** A compiled template; throws when a value it names is missing or the output is empty. */
 export type Template = (input: unknown) => string;
 
 type Value = (input: unknown) => unknown;
 
+/** JSON for what is no text: data may have a `toString` of its own that is no function. */
+const written = (value: unknown): string =>
+  value !== null && typeof value === "object" ? JSON.stringify(value) : String(value);
+
 /** The Sprig functions that event templates may use so far, with the piped value last. */
 const functions: Record<string, (...values: readonly unknown[]) => unknown> = {
-  lower: (text) => String(text).toLowerCase(),
-  upper: (text) => String(text).toUpperCase(),
-  trim: (text: unknown) => String(text).trim(),
-  quote: (text) => JSON.stringify(String(text)),
+  lower: (text) => written(text).toLowerCase(),
+  upper: (text) => written(text).toUpperCase(),
+  trim: (text: unknown) => written(text).trim(),
+  quote: (text) => JSON.stringify(written(text)),
   toJson: (value) => JSON.stringify(value),
-  toString: (value: unknown) => String(value),
+  toString: (value: unknown) => written(value),
   trimPrefix: (prefix, text) =>
-    String(text).startsWith(String(prefix)) ? String(text).slice(String(prefix).length) : text,
+    written(text).startsWith(written(prefix)) ? written(text).slice(written(prefix).length) : text,
   trimSuffix: (suffix, text) =>
-    String(text).endsWith(String(suffix)) ? String(text).slice(0, String(text).length - String(suffix).length) : text,
-  replace: (from, to, text) => String(text).replaceAll(String(from), String(to)),
+    written(text).endsWith(written(suffix))
+      ? written(text).slice(0, written(text).length - written(suffix).length)
+      : text,
+  replace: (from, to, text) => written(text).replaceAll(written(from), written(to)),
   trunc: (length, text) =>
-    Number(length) < 0 ? String(text).slice(Number(length)) : String(text).slice(0, Number(length)),
+    Number(length) < 0 ? written(text).slice(Number(length)) : written(text).slice(0, Number(length)),
   default: (fallback: unknown, value: unknown) =>
     value === undefined || value === null || value === "" || value === 0 ? fallback : value,
-  b64enc: (text) => Buffer.from(String(text)).toString("base64"),
-  b64dec: (text) => Buffer.from(String(text), "base64").toString(),
+  b64enc: (text) => Buffer.from(written(text)).toString("base64"),
+  b64dec: (text) => Buffer.from(written(text), "base64").toString(),
   index: (value: unknown, ...keys: readonly unknown[]) =>
     keys.reduce((at: unknown, key) => {
       if (Array.isArray(at)) return at[Number(key)];
@@ -41,8 +48,10 @@ const acceptMissing = new Set(["default"]);
  * above. Anything beyond (if, range, variables, other Sprig functions) is refused by name.
  */
 export function compileTemplate(source: string): Template {
+  if (source.length > limits.expressionBytes)
+    throw new InvalidArgumentError("", `the template is longer than ${limits.expressionBytes} characters`);
   const pieces: (string | Value)[] = [];
-  const pattern = /\{\{(- )?((?:"(?:\\.|[^"\\])*"|`[^`]*`|(?!\}\}).)*?)( -)?\}\}/gs;
+  const pattern = /\{\{(- )?((?:"(?:\\.|[^"\\])*"|`[^`]*`|(?!\}\}|\{\{).)*?)( -)?\}\}/gs;
   let at = 0;
   let trimNext = false;
   const literal = (text: string) => pieces.push(trimNext ? text.trimStart() : text);
@@ -108,12 +117,20 @@ function operand(word: string, source: string): Value {
       throw new InvalidArgumentError("", `template "${source}": values start with .Input, not ${word}`);
     return (input) => functions["index"]!(input, ...keys);
   }
-  if (/^"(\\.|[^"\\])*"$/s.test(word)) return constant(JSON.parse(word));
+  if (/^"(\\.|[^"\\])*"$/s.test(word)) return constant(quoted(word, source));
   if (/^`[^`]*`$/s.test(word)) return constant(word.slice(1, -1));
   if (word === "true" || word === "false") return constant(word === "true");
   if (word === "nil") return constant(null);
   if (/^-?\d+(\.\d+)?$/.test(word)) return constant(Number(word));
   throw new UnimplementedError(`"${word}" in event templates`);
+}
+
+function quoted(word: string, source: string): string {
+  try {
+    return JSON.parse(word);
+  } catch (cause) {
+    throw new InvalidArgumentError("", `template "${source}": ${word} has an escape that is not known`, { cause });
+  }
 }
 
 const constant =

@@ -19,6 +19,9 @@ const samples = [
   "sprig.trim(' x ') + join(['a', 'b'], ',')",
   "all(list, # != nil) || any(list, {.three == 3})",
   "1..10",
+  "bitand(a, 3) + bitor(a, 1.5) + bitxor(a, 1e999)",
+  "toJson(list) + upper(text) + string(map)",
+  "fromJson('[1]')[0] + int('7') + float('1.5')",
   "sum([1, 2.5])",
   "split(repeat(text, 3), 'o')",
   "inputs.parameters.x + map.toString.constructor",
@@ -32,11 +35,11 @@ const govaluate = [
 ];
 
 it("evaluates any expression or refuses it", () => {
-  survives(mutations(samples, 6000), (source) => evaluate(source, env));
+  survives(mutations(samples, 2000), (source) => evaluate(source, env));
 });
 
 it("evaluates any when-expression or refuses it", () => {
-  survives(mutations(govaluate, 4000, 2), (source) => evaluateGovaluate(source, env));
+  survives(mutations(govaluate, 1500, 2), (source) => evaluateGovaluate(source, env));
 });
 
 it("refuses what is nested too deeply, or makes too much", () => {
@@ -66,7 +69,7 @@ it("gives user-written regular expressions no way to hang", () => {
 
 it("fills in any template or refuses it", () => {
   const templates = ["{{a}} and {{ inputs.parameters.x }}", "{{=a + 1}} {{= text }}", "{{a}", "x}}{{", "{{={{a}}}}"];
-  survives(mutations(templates, 3000, 3), (text) => {
+  survives(mutations(templates, 1000, 3), (text) => {
     collectTags(text);
     substitute(text, (tag) => (tag.startsWith("a") ? "1" : undefined));
     substituteJson({ text, [text]: [text] }, () => "x");

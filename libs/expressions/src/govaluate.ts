@@ -271,14 +271,17 @@ function arithmetic(operator: string, a: number, b: number): number {
     case "**":
       return a ** b;
     case "&":
-      return Number(BigInt(Math.trunc(a)) & BigInt(Math.trunc(b)));
+      return Number(wholeNumber(a) & wholeNumber(b));
     case "|":
-      return Number(BigInt(Math.trunc(a)) | BigInt(Math.trunc(b)));
+      return Number(wholeNumber(a) | wholeNumber(b));
     case "^":
-      return Number(BigInt(Math.trunc(a)) ^ BigInt(Math.trunc(b)));
+      return Number(wholeNumber(a) ^ wholeNumber(b));
     case "<<":
       return a * 2 ** b;
     default:
       return Math.floor(a / 2 ** b);
   }
 }
+
+/** The operand of a bit operation; what is no finite number has no bits. */
+const wholeNumber = (value: number): bigint => (Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0n);

@@ -10,6 +10,7 @@ export interface Token {
 }
 
 const OPERATORS = ["...", "**", "..", "==", "!=", "<=", ">=", "=~", "!~", "&&", "||", "??", "?.", "<<", ">>"];
+const MOST_TOKENS = 4_000;
 const SINGLE = "+-*/%^<>!?:,.()[]{}|#;=&~";
 
 /** Splits expr-lang or govaluate source into tokens; both share literals and most operators. */
@@ -38,6 +39,8 @@ export function tokenize(source: string): Token[] {
       at += operator.length;
     }
   }
+  // Every operator may be one more level of what is evaluated.
+  if (tokens.length > MOST_TOKENS) throw new ExpressionError(`longer than ${MOST_TOKENS} words and signs`, source, 0);
   tokens.push({ kind: "end", text: "end of expression", at: source.length });
   return tokens;
 }

@@ -25,8 +25,13 @@ const UNITS: Readonly<Record<string, number>> = {
   h: 3600e9,
 };
 
+/** Characters of a duration; those that people write have a dozen. */
+const LONGEST_DURATION = 128;
+
 /** Parses Go's duration text (`1h30m`, `-1.5s`); undefined when it is none. */
 export function parseDuration(text: string): Duration | undefined {
+  // The expressions below look at long runs of digits again and again.
+  if (text.length > LONGEST_DURATION) return undefined;
   const body = text.replace(/^[+-]/, "");
   if (body === "0") return new Duration(0);
   if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(body)) return undefined;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { systemClock } from "@tiphys/clock";
+import { systemClock, virtualClock } from "@tiphys/clock";
 import { Secret } from "@tiphys/secret";
 import { createTestRepository, startGitServer, type TestRepository, temporaryDirectory } from "@tiphys/testing";
 import {
@@ -83,6 +83,20 @@ it("asks once when many want the newest refs at the same time", async () => {
   const repository = await repositories.open(source.url);
   await Promise.all(Array.from({ length: 50 }, () => repository.resolve("main", 0)));
   expect(requests.filter((type) => type === "ls-remote").length).toBeLessThanOrEqual(2);
+  repositories.close();
+});
+
+it("asks again for the newest refs even when no time has passed", async () => {
+  source.commit({ a: "1" });
+  const repositories = createRepositories({
+    directory: join(folder.path, "mirrors"),
+    searchPath,
+    clock: virtualClock(new Date("2030-01-01T00:00:00Z")),
+  });
+  const repository = await repositories.open(source.url);
+  await repository.resolve("main", 0);
+  const second = source.commit({ a: "2" });
+  expect(await repository.resolve("main", 0)).toBe(second);
   repositories.close();
 });
 

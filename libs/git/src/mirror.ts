@@ -65,7 +65,8 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
   }
   const reader = createObjectReader(directory, local);
   const trees = new Map<string, readonly TreeEntry[]>();
-  let known: { startedAt: number; refs: Promise<RemoteRefs> } | undefined;
+  let known: { startedAt: number; question: number; refs: Promise<RemoteRefs> } | undefined;
+  let questions = 0;
   let lastAsked: Promise<unknown> = Promise.resolve();
   let fetching: Promise<void> | undefined;
   let endRest: (() => void) | undefined;
@@ -129,13 +130,14 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
   const repository: Repository = {
     url,
     async refs(maxAge) {
-      if (known && clock.monotonic() - known.startedAt <= maxAge) return known.refs;
+      if (known && maxAge > 0 && clock.monotonic() - known.startedAt <= maxAge) return known.refs;
       // Asking again waits for the question under way, so a hundred refreshes at once are two commands.
-      const asked = clock.monotonic();
+      const asked = questions;
       await lastAsked.catch(() => {});
-      if (known && known.startedAt >= asked) return known.refs;
+      if (known && known.question > asked) return known.refs;
       const entry = {
         startedAt: clock.monotonic(),
+        question: ++questions,
         refs: clock.track(
           remote("ls-remote", async ({ variables }) =>
             parseLsRemote(await run(["ls-remote", "--quiet", "--", url], directory, variables)),

@@ -123,10 +123,21 @@ export function elementText(element: string): string {
   if (element.startsWith("f:")) return `.${rest}`;
   if (element.startsWith("v:")) return `[=${rest}]`;
   if (element.startsWith("k:")) {
-    const keys = JSON.parse(rest) as Record<string, unknown>;
+    const keys = parsed(rest);
+    if (keys === undefined) return `[${rest}]`;
     return `[${Object.entries(keys)
       .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
       .join(",")}]`;
   }
   return `[${rest}]`;
+}
+
+/** Field sets are kept as clients send them: what is no object is shown as it is. */
+function parsed(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -118,7 +118,17 @@ function parentOf(root: Json, path: string, op: string): { parent: Json; last: s
   return { parent, last };
 }
 
+/** True when `value` has more than `levels` levels. */
+function deeperThan(value: Json, levels: number): boolean {
+  if (value === null || typeof value !== "object") return false;
+  return levels === 0 || Object.values(value).some((member) => deeperThan(member as Json, levels - 1));
+}
+
 function add(root: Json, path: string, value: Json, op: string): Json {
+  // Copies and moves nest what no single value does.
+  if (deeperThan(value, Math.max(0, limits.documentDepth - tokens(path).length))) {
+    throw new LimitExceededError(`${op} operation: ${path} would be nested deeper than ${limits.documentDepth} levels`);
+  }
   if (path === "") return value;
   const { parent, last } = parentOf(root, path, op);
   if (Array.isArray(parent)) {

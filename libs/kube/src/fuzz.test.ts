@@ -11,7 +11,7 @@ it("reads any label selector or refuses it", () => {
     "toString",
     "__proto__=x",
   ];
-  survives(mutations(samples, 5000), (text) => parseLabelSelector(text)({ app: "web", tier: "a" }));
+  survives(mutations(samples, 1500), (text) => parseLabelSelector(text)({ app: "web", tier: "a" }));
 });
 
 it("gives a label selector no way to hang", () => {

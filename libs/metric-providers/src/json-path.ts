@@ -158,8 +158,18 @@ function selectOne(value: unknown, step: Step, budget: { left: number }, express
     }
     case "all":
       return childrenOf(value);
-    case "deep":
-      return [value, ...childrenOf(value).flatMap((child) => selectOne(child, step, budget, expression))];
+    case "deep": {
+      // Without recursion: nobody knows how deep a document is.
+      const found: unknown[] = [];
+      const ahead = [value];
+      while (ahead.length > 0) {
+        const next = ahead.pop();
+        if (--budget.left < 0) fail(expression, `looks at more than ${MOST_VALUES} values`);
+        found.push(next);
+        for (const child of [...childrenOf(next)].reverse()) ahead.push(child);
+      }
+      return found;
+    }
     case "union":
       return step.steps.flatMap((part) => selectOne(value, part, budget, expression));
     case "filter":

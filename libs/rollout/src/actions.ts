@@ -90,19 +90,3 @@ function plainTemplate(template: PodTemplate): PodTemplate {
   }
   return copy;
 }
-
-/** Gives a container (`*`: all of them) another image. */
-export function setImagePatch(rollout: Rollout, container: string, image: string): readonly RolloutPatch[] {
-  const lists = ["initContainers", "containers"] as const;
-  const body: { op: "replace"; path: string; value: string }[] = [];
-  for (const list of lists) {
-    const containers: { name: string }[] = rollout.spec.template?.spec[list] ?? [];
-    containers.forEach((known, index) => {
-      const all = container === "*" && list === "containers";
-      if (all || known.name === container)
-        body.push({ op: "replace", path: `/spec/template/spec/${list}/${index}/image`, value: image });
-    });
-  }
-  if (body.length === 0) throw new NotFoundError(`Rollout "${rollout.metadata.name}" has no container "${container}"`);
-  return [{ type: "json", body }];
-}

@@ -5,7 +5,7 @@ import { pauseMilliseconds } from "./steps.js";
 import { validateRollout } from "./validate.js";
 
 it("reads any amount or refuses it", () => {
-  survives(mutations(["25%", "3", "0%", "100%"], 3000), (text) => {
+  survives(mutations(["25%", "3", "0%", "100%"], 1000), (text) => {
     const pods = podsOf(parseAmount(text, "maxSurge"), 10, "up");
     if (!(pods >= 0)) throw new TypeError(`${pods} pods`);
   });
@@ -14,7 +14,7 @@ it("reads any amount or refuses it", () => {
 
 it("reads any pause or refuses it", () => {
   const random = seeded(2);
-  survives(mutations(["10s", "1h30m", "300"], 3000), (duration) => pauseMilliseconds({ duration }));
+  survives(mutations(["10s", "1h30m", "300"], 1000), (duration) => pauseMilliseconds({ duration }));
   survives(["1".repeat(1_000_000), "1.".repeat(200_000)], (duration) => pauseMilliseconds({ duration }));
   survives(
     Array.from({ length: 500 }, () => oneOf(random, [0, -1, 1e300, Number.NaN])),

@@ -1,7 +1,6 @@
 import type { WorkflowNodeStatus, WorkflowStep, WorkflowTemplateSpec } from "@tiphys/resources";
 import type { Engine, Request } from "./engine.js";
 import type { Library } from "./library.js";
-import { hasFailed } from "./nodes.js";
 import type { Scope } from "./scope.js";
 
 /** A Steps or DAG template in the middle of its run. */
@@ -98,5 +97,3 @@ export function faulty(
   const request = { ...body.request, name, displayName, holder: step, library: body.library, boundary: body.node.id };
   return engine.fail(request, engine.nodes.get(name), message);
 }
-
-export const failedMember = (node: WorkflowNodeStatus): boolean => hasFailed(node);

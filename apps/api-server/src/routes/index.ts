@@ -6,7 +6,7 @@ import { applicationRoutes } from "./delivery.js";
 import { eventRoutes } from "./events.js";
 import { rolloutRoutes } from "./rollouts.js";
 import { sessionRoutes } from "./session.js";
-import { count, watchOf } from "./shapes.js";
+import { count, merged, watchOf } from "./shapes.js";
 import { workflowRoutes } from "./workflows.js";
 
 /** Every REST route, with the originals' paths where they have one. */
@@ -27,7 +27,19 @@ function ownRoutes(operations: Operations, history: History): Route[] {
     {
       method: "GET",
       path: "/api/tiphys/v1/watch/{resource}",
-      handler: (call) => watchOf(operations, call.params["resource"] ?? "", call, "object"),
+      // One stream for several kinds, since browsers open only six connections to a server over HTTP/1.1.
+      async handler(call) {
+        const resources = [...new Set((call.params["resource"] ?? "").split(","))];
+        const streams = await Promise.all(
+          resources.map(async (resource) => {
+            const events = await watchOf(operations, resource, call, "object");
+            return (async function* () {
+              for await (const event of events) yield { resource, ...event };
+            })();
+          }),
+        );
+        return merged(streams);
+      },
     },
     {
       method: "GET",

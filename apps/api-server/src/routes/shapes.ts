@@ -58,3 +58,46 @@ export function onlyFields(body: object, feature: string, honoured: readonly str
       throw new UnimplementedError(`${feature}: field ${field}`);
   }
 }
+
+/** Several streams as one, in the order in which things happen; the first failure ends it. */
+export async function* merged<T>(streams: readonly AsyncIterable<T>[]): AsyncIterable<T> {
+  const waiting: { item: T; taken: () => void }[] = [];
+  let running = streams.length;
+  let failure: { error: unknown } | undefined;
+  let gone = false;
+  let wake = () => {};
+  const pump = async (stream: AsyncIterable<T>) => {
+    try {
+      for await (const item of stream) {
+        if (gone) return;
+        await new Promise<void>((taken) => {
+          waiting.push({ item, taken });
+          wake();
+        });
+      }
+    } catch (error) {
+      failure ??= { error };
+    } finally {
+      running--;
+      wake();
+    }
+  };
+  for (const stream of streams) void pump(stream);
+  try {
+    while (true) {
+      const next = waiting.shift();
+      if (next) {
+        yield next.item;
+        next.taken();
+      } else if (failure) throw failure.error;
+      else if (running === 0) return;
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+    }
+  } finally {
+    gone = true;
+    for (const { taken } of waiting) taken();
+  }
+}

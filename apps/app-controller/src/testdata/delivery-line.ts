@@ -6,7 +6,7 @@ import { servicePrincipal } from "@tiphys/identity";
 import { createMemoryJournal } from "@tiphys/journal";
 import { createInformers, isNotFound, type KubeClient } from "@tiphys/kube";
 import { tiphysRepoV1Repo } from "@tiphys/proto";
-import { manifestsOver, renderInProcess, serveManifests } from "@tiphys/render";
+import { type ManifestService, manifestsOver, type RenderRequest, renderInProcess, serveManifests } from "@tiphys/render";
 import { createRepoServer } from "@tiphys/repo-server";
 import {
   type Application,
@@ -33,6 +33,8 @@ export interface DeliveryLine {
   /** A name for an application that no other test has. */
   readonly shop: string;
   readonly log: string[];
+  /** What the controller asked the repo-server to render, so far. */
+  readonly renders: readonly RenderRequest[];
   create(name: string, spec?: Partial<ApplicationSpec>, metadata?: Partial<KubeObject["metadata"]>): Promise<void>;
   app(name: string): Promise<Application>;
   /** Waits until the application is as `check` wants it. */
@@ -88,10 +90,18 @@ export async function openDeliveryLine(client: KubeClient, options: { clock?: Cl
       encoded: true,
     }),
   );
+  const renders: RenderRequest[] = [];
+  const recorded: ManifestService = {
+    ...manifests,
+    render(request, options) {
+      renders.push(request);
+      return manifests.render(request, options);
+    },
+  };
   const start = (killPoint?: (name: string) => void) =>
     createAppController({
       informers,
-      manifests,
+      manifests: recorded,
       clock,
       journal: createMemoryJournal(),
       log: logger,
@@ -119,6 +129,7 @@ export async function openDeliveryLine(client: KubeClient, options: { clock?: Cl
     destination,
     shop: `shop-${id}`,
     log,
+    renders,
     async create(name, spec = {}, metadata = {}) {
       const app: Application = {
         apiVersion: "argoproj.io/v1alpha1",
@@ -141,7 +152,7 @@ export async function openDeliveryLine(client: KubeClient, options: { clock?: Cl
           last = await line.app(name);
           return check(last) ? last : undefined;
         },
-        { limit: 15_000, describe: () => ({ status: last?.status, log: log.slice(-5) }) },
+        { limit: 60_000, describe: () => ({ status: last?.status, log: log.slice(-5) }) },
       );
     },
     async object(apiVersion, kind, name) {

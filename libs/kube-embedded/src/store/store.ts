@@ -46,8 +46,14 @@ export function bytesOf(object: KubeObject): Buffer {
   return bytes;
 }
 
-const stringify = (object: KubeObject): string =>
-  JSON.stringify(object, (_, value) => (typeof value === "bigint" ? Number(value) : value));
+/** Integers too large for a number are rare, and a replacer makes every object several times as dear. */
+function stringify(object: KubeObject): string {
+  try {
+    return JSON.stringify(object);
+  } catch {
+    return JSON.stringify(object, (_, value) => (typeof value === "bigint" ? Number(value) : value));
+  }
+}
 
 /**
  * Kubernetes objects in memory, by collection ("apps/deployments") and key ("namespace/name"), with a log behind them.
