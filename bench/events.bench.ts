@@ -175,13 +175,17 @@ async function run(): Promise<Record<string, number>> {
     const port = await freePort();
     const args = [GATEWAY, dir, String(port), String(receiver.port)];
     const gateway = fork(process.argv[1] ?? "", args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    const usage = () =>
+    const answered = () =>
       new Promise<{ cpu: number; rss: number; limit: number }>((resolve, reject) => {
         gateway.once("message", resolve as (message: unknown) => void);
         gateway.once("exit", (code) => reject(new Error(`the gateway ended with ${code}`)));
-        if (gateway.connected) gateway.send("usage");
       });
-    const started = await usage();
+    const usage = () => {
+      gateway.send("usage");
+      return answered();
+    };
+    // It speaks first, when it is ready.
+    const started = await answered();
     const senders = await Promise.all(Array.from({ length: WIDTH }, () => openSender(port)));
     const send = async (sender: (typeof senders)[number] | undefined, n: number) => {
       sentAt.set(n, performance.now());

@@ -15,6 +15,7 @@ import { analysisReconciler } from "./analysis-reconciler.js";
 import { experimentReconciler } from "./experiment-reconciler.js";
 import { observeRollouts } from "./metrics.js";
 import { type RolloutReconcilerDeps, rolloutReconciler } from "./rollout-reconciler.js";
+import { serviceReconciler } from "./service-reconciler.js";
 
 export interface RolloutsControllerDeps {
   readonly informers: Informers;
@@ -129,6 +130,22 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
     statusSubresource: false,
     reconciler: experimentReconciler,
   });
+  const services = createController({
+    ...shared,
+    name: "rollout-services",
+    resource: types.services,
+    statusSubresource: true,
+    reconciler: serviceReconciler({ client, rollouts: rolloutCache }),
+    watches: [
+      {
+        resource: types.rollouts,
+        keys: ({ object, previous }) => {
+          const names = new Set([object, previous].flatMap((each) => (each ? servicesOf(each as Rollout) : [])));
+          return [...names].map((name) => ({ namespace: object.metadata.namespace ?? "", name }));
+        },
+      },
+    ],
+  });
   let unobserve = () => {};
   return {
     name: "rollouts-controller",
@@ -136,14 +153,14 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
     analysisRuns,
     async start() {
       unobserve = observeRollouts(metrics, rolloutCache, caches.analysisRuns);
-      await Promise.all([rollouts.start(), analysisRuns.start(), experiments.start()]);
+      await Promise.all([rollouts.start(), analysisRuns.start(), experiments.start(), services.start()]);
     },
     async stop() {
       unobserve();
-      await Promise.all([rollouts.stop(), analysisRuns.stop(), experiments.stop()]);
+      await Promise.all([rollouts.stop(), analysisRuns.stop(), experiments.stop(), services.stop()]);
       await events.flush();
     },
-    ready: async () => rollouts.ready() ?? analysisRuns.ready() ?? experiments.ready(),
+    ready: async () => rollouts.ready() ?? analysisRuns.ready() ?? experiments.ready() ?? services.ready(),
   };
 }
 

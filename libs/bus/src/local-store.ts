@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "@tiphys/telemetry";
 import type { Headers, Position, StoredMessage } from "./bus.js";
-import { openRecordLog, type RecordLog } from "./record-log.js";
+import { openRecordLog, RECORD_HEADER_BYTES, type RecordLog } from "./record-log.js";
 
 /** What is kept; the oldest whole segments go first. */
 export interface Retention {
@@ -160,7 +160,7 @@ export async function openLocalStore(
         at,
         headers,
         bodyLength: body.length,
-        bodyOffset: (segment.file?.size ?? 0) + 8 + 4 + head.length,
+        bodyOffset: (segment.file?.size ?? 0) + RECORD_HEADER_BYTES + 4 + head.length,
         body: Buffer.from(body),
       };
       segment.entries.push(stored);

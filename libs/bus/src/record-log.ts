@@ -3,8 +3,12 @@ import { crc32 } from "node:zlib";
 import { DataLossError, messageOf, UnavailableError } from "@tiphys/errors";
 import type { Logger } from "@tiphys/telemetry";
 
-/** Length and CRC-32 of the payload, both 32 bits little-endian. */
-const HEADER = 8;
+/**
+ * Length and CRC-32 of the payload, then the CRC-32 of these eight bytes, each 32 bits little-endian. A length that can be
+ * trusted tells a record cut short from damage: without it, one flipped bit would pass for the end of the file.
+ */
+export const RECORD_HEADER_BYTES = 12;
+const SECTOR_BYTES = 512;
 
 /**
  * An append-only file of checksummed records. Appends that arrive while a write is under way go out together with one
@@ -78,11 +82,12 @@ export async function openRecordLog(path: string, options: RecordLogOptions): Pr
     },
     append(payload) {
       if (broken) return Promise.reject(broken);
-      const header = Buffer.allocUnsafe(HEADER);
+      const header = Buffer.allocUnsafe(RECORD_HEADER_BYTES);
       header.writeUInt32LE(payload.length, 0);
       header.writeUInt32LE(crc32(payload), 4);
-      const offset = size + HEADER;
-      size += HEADER + payload.length;
+      header.writeUInt32LE(crc32(header.subarray(0, 8)), 8);
+      const offset = size + RECORD_HEADER_BYTES;
+      size += RECORD_HEADER_BYTES + payload.length;
       return new Promise((resolve, reject) => {
         pending.push({ record: [header, Buffer.from(payload)], offset, resolve, reject });
         // Deferred by a microtask, so that all appends of one turn share a write.
@@ -120,17 +125,13 @@ async function replayFile(file: FileHandle, path: string, options: RecordLogOpti
   const bytes = await file.readFile();
   let at = 0;
   while (at < bytes.length) {
-    const length = at + HEADER <= bytes.length ? bytes.readUInt32LE(at) : 0;
-    const end = at + HEADER + length;
-    const payload = bytes.subarray(at + HEADER, Math.min(end, bytes.length));
-    const sound = length > 0 && end <= bytes.length && crc32(payload) === bytes.readUInt32LE(at + 4);
-    if (sound) {
-      options.replay(payload, at + HEADER);
-      at = end;
+    const record = readRecord(bytes, at);
+    if (typeof record === "object") {
+      options.replay(record.payload, at + RECORD_HEADER_BYTES);
+      at = record.next;
       continue;
     }
-    const torn = bytes.subarray(at).every((byte) => byte === 0) || (end >= bytes.length && !soundAfter(bytes, at + 1));
-    if (!torn || options.mayBeTorn === false) {
+    if (record === "damaged" || options.mayBeTorn === false) {
       throw new DataLossError(
         `${path}: the record at byte ${at} is damaged; nothing was changed. Restore the file from a backup, ` +
           "or move it away to start without its contents",
@@ -142,4 +143,29 @@ async function replayFile(file: FileHandle, path: string, options: RecordLogOpti
     break;
   }
   return at;
+}
+
+/** The record at `at`; "torn" is what an interrupted last write leaves, anything else that is wrong is damage. */
+function readRecord(bytes: Buffer, at: number): { payload: Buffer; next: number } | "torn" | "damaged" {
+  const start = at + RECORD_HEADER_BYTES;
+  if (start > bytes.length || isZero(bytes.subarray(at))) return "torn";
+  const length = bytes.readUInt32LE(at);
+  if (length === 0 || crc32(bytes.subarray(at, at + 8)) !== bytes.readUInt32LE(at + 8)) return "damaged";
+  const next = start + length;
+  if (next > bytes.length) return "torn";
+  const payload = bytes.subarray(start, next);
+  if (crc32(payload) === bytes.readUInt32LE(at + 4)) return { payload, next };
+  // After a power cut the file may be long enough and yet lack sectors; those read as zeros, a flipped bit does not.
+  return next === bytes.length && hasZeroSector(bytes, start) ? "torn" : "damaged";
+}
+
+const isZero = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0);
+
+function hasZeroSector(bytes: Buffer, from: number): boolean {
+  for (let start = from; start < bytes.length; start = (Math.floor(start / SECTOR_BYTES) + 1) * SECTOR_BYTES) {
+    const end = Math.min(bytes.length, (Math.floor(start / SECTOR_BYTES) + 1) * SECTOR_BYTES);
+    // A sector of which only a few bytes are ours says nothing.
+    if (end - start >= 16 && isZero(bytes.subarray(start, end))) return true;
+  }
+  return false;
 }

@@ -104,7 +104,7 @@ export function createDialer(deps: DialerDeps): Dialer {
       const location = response.headers["location"];
       if (!REDIRECTS.has(response.status) || !location) return response;
       if (redirects >= maxRedirects) {
-        throw new UnavailableError(`${request.url} redirects more than ${maxRedirects} times`);
+        throw new UnavailableError(`${parse(request.url).origin} redirects more than ${maxRedirects} times`);
       }
       const next = parse(new URL(location, url).href);
       if (url.protocol === "https:" && next.protocol === "http:") {

@@ -1,5 +1,5 @@
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
-import { request as httpsRequest } from "node:https";
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { CanceledError, DeadlineExceededError, LimitExceededError, UnavailableError } from "@tiphys/errors";
 import type { DialResponse } from "./dialer.js";
 
@@ -22,8 +22,17 @@ export type FetchImpl = (exchange: Exchange) => Promise<DialResponse>;
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Over node:http(s), one connection per exchange. */
-export const httpExchange: FetchImpl = (exchange) =>
+/** An idle connection is kept for this long: a burst reuses it, and a target that moves is found soon. */
+const IDLE_MS = 1000;
+const IDLE_CONNECTIONS = 256;
+// Connections are kept by judged address and by all that concerns TLS, so none serves a request it was not judged for.
+const reuse = { keepAlive: true, timeout: IDLE_MS, maxFreeSockets: IDLE_CONNECTIONS };
+const agents = { http: new HttpAgent(reuse), https: new HttpsAgent(reuse) };
+
+/** Over node:http(s). Connections are reused; where the other side closed an idle one meanwhile, a new one is opened. */
+export const httpExchange: FetchImpl = (exchange) => attempt(exchange, true);
+
+const attempt = (exchange: Exchange, mayReuse: boolean): Promise<DialResponse> =>
   new Promise((resolve, reject) => {
     const { url, address, signal } = exchange;
     const name = `${exchange.method} ${url.protocol}//${url.host}${url.pathname}`;
@@ -35,7 +44,7 @@ export const httpExchange: FetchImpl = (exchange) =>
       path: `${url.pathname}${url.search}`,
       method: exchange.method,
       headers: { host: url.host, ...exchange.headers },
-      agent: false,
+      agent: mayReuse ? (secure ? agents.https : agents.http) : false,
       ...(secure
         ? {
             ...(/^[\d.]+$|:/.test(hostname) ? {} : { servername: hostname }),
@@ -90,7 +99,12 @@ export const httpExchange: FetchImpl = (exchange) =>
       );
     };
     const sent = (secure ? httpsRequest : httpRequest)(options, onResponse);
-    sent.on("error", (error) => fail(new UnavailableError(`${name} failed: ${error.message}`, { cause: error })));
+    sent.on("error", (error: NodeJS.ErrnoException) => {
+      if (sent.reusedSocket && !settled && (error.code === "ECONNRESET" || error.code === "EPIPE")) {
+        return settle(() => attempt(exchange, false).then(resolve, reject));
+      }
+      fail(new UnavailableError(`${name} failed: ${error.message}`, { cause: error }));
+    });
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     if (exchange.body !== undefined) sent.setHeader("content-length", Buffer.byteLength(exchange.body));

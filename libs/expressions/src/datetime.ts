@@ -1,3 +1,4 @@
+import { RE2JS } from "re2js";
 const MONTHS = [
   "January",
   "February",
@@ -101,17 +102,18 @@ export function parseGoTime(text: string, layout?: string): Date | undefined {
             : "(\\d{1,2})";
     source += pattern[index++] ?? "";
   }
-  const match = new RegExp(`^${source}$`).exec(text);
-  if (!match) return undefined;
+  // The layout comes from a user: an expression of groups side by side could try every split of the text.
+  const match = RE2JS.compile(`^${source}$`).matcher(text);
+  if (!match.find()) return undefined;
   const value = (names: readonly string[], fallback: number) => {
     const at = fields.findIndex((field) => names.includes(field));
-    return at < 0 ? fallback : Number(match[at + 1]);
+    return at < 0 ? fallback : Number(match.group(at + 1));
   };
   const named = fields.findIndex((field) => field === "January" || field === "Jan");
   const month =
     named < 0
       ? value(["01", "1"], 1) - 1
-      : MONTHS.findIndex((name) => name.slice(0, 3) === match[named + 1]?.slice(0, 3));
+      : MONTHS.findIndex((name) => name.slice(0, 3) === match.group(named + 1)?.slice(0, 3));
   const time = Date.UTC(
     value(["2006"], 1970),
     month,

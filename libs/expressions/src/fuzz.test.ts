@@ -67,6 +67,11 @@ it("gives user-written regular expressions no way to hang", () => {
   );
 });
 
+it("gives a layout of a time no way to hang", () => {
+  const source = `date('${"a".repeat(60)}!', '${"Jan".repeat(15)}')`;
+  survives([source], (text) => evaluate(text, env));
+});
+
 it("fills in any template or refuses it", () => {
   const templates = ["{{a}} and {{ inputs.parameters.x }}", "{{=a + 1}} {{= text }}", "{{a}", "x}}{{", "{{={{a}}}}"];
   survives(mutations(templates, 1000, 3), (text) => {

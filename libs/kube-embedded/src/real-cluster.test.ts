@@ -10,6 +10,23 @@ import { type RawAnswer, raw, until, widgetCrd } from "./testing.js";
 /** Members that differ from run to run; nothing else may. */
 const volatileMembers = new Set(["uid", "resourceVersion", "creationTimestamp", "time", "deletionTimestamp"]);
 
+/** A group of this run's own, so that two runs on one control plane do not take each other's definitions away. */
+const GROUP = `w${randomBytes(4).toString("hex")}.tests.tiphys.dev`;
+
+const ownCrd = JSON.parse(JSON.stringify(widgetCrd).replaceAll("tests.tiphys.dev", GROUP));
+
+/** The real server goes through a map, so the order of several causes says nothing. */
+const inOrder = (message: string): string =>
+  message.replace(
+    / is invalid: \[(.*)\]$/s,
+    (_, causes: string) =>
+      ` is invalid: [${causes
+        .split(/, (?=[a-z]+[.:[])/)
+        .sort()
+        .join(", ")}]`,
+  );
+const textOf = (cause: unknown): string => JSON.stringify(cause);
+
 function normalised(value: unknown, namespace: string): unknown {
   if (typeof value === "string") return value.replaceAll(namespace, "NS").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "UID");
   if (value === null || typeof value !== "object") return value;
@@ -17,6 +34,9 @@ function normalised(value: unknown, namespace: string): unknown {
   const out: Record<string, unknown> = {};
   for (const [key, member] of Object.entries(value)) {
     if (volatileMembers.has(key) && member !== "" && member !== null) out[key] = "…";
+    else if (key === "causes" && Array.isArray(member)) {
+      out[key] = member.map((cause) => normalised(cause, namespace)).sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
+    } else if (key === "message" && typeof member === "string") out[key] = normalised(inOrder(member), namespace);
     else out[key] = normalised(member, namespace);
   }
   return out;
@@ -190,9 +210,9 @@ const cases: readonly Case[] = [
   {
     name: "a valid custom resource",
     method: "POST",
-    path: "apis/tests.tiphys.dev/v1/widgets",
+    path: `apis/${GROUP}/v1/widgets`,
     body: json({
-      apiVersion: "tests.tiphys.dev/v1",
+      apiVersion: `${GROUP}/v1`,
       kind: "Widget",
       metadata: { name: "w" },
       spec: { size: 3, extra: 1 },
@@ -201,9 +221,9 @@ const cases: readonly Case[] = [
   {
     name: "an invalid custom resource",
     method: "POST",
-    path: "apis/tests.tiphys.dev/v1/widgets",
+    path: `apis/${GROUP}/v1/widgets`,
     body: json({
-      apiVersion: "tests.tiphys.dev/v1",
+      apiVersion: `${GROUP}/v1`,
       kind: "Widget",
       metadata: { name: "x" },
       spec: { size: 11, color: "blue" },
@@ -212,24 +232,24 @@ const cases: readonly Case[] = [
   {
     name: "a custom resource of wrong types",
     method: "POST",
-    path: "apis/tests.tiphys.dev/v1/widgets",
-    body: json({ apiVersion: "tests.tiphys.dev/v1", kind: "Widget", metadata: { name: "x" }, spec: { size: "1" } }),
+    path: `apis/${GROUP}/v1/widgets`,
+    body: json({ apiVersion: `${GROUP}/v1`, kind: "Widget", metadata: { name: "x" }, spec: { size: "1" } }),
   },
   {
     name: "a strategic patch of a custom resource",
     method: "PATCH",
-    path: "apis/tests.tiphys.dev/v1/widgets/w",
+    path: `apis/${GROUP}/v1/widgets/w`,
     body: "{}",
     type: "application/strategic-merge-patch+json",
   },
   {
     name: "a custom resource's status",
     method: "PATCH",
-    path: "apis/tests.tiphys.dev/v1/widgets/w/status",
+    path: `apis/${GROUP}/v1/widgets/w/status`,
     body: json({ spec: { size: 9 }, status: { ready: 2 } }),
     type: merge,
   },
-  { name: "a custom resource as a table", method: "GET", path: "apis/tests.tiphys.dev/v1/widgets/w/scale" },
+  { name: "a custom resource as a table", method: "GET", path: `apis/${GROUP}/v1/widgets/w/scale` },
 ];
 
 type Connection = Parameters<typeof raw>[0];
@@ -251,8 +271,8 @@ describeWith(["real-cluster"], "the embedded API server and a real control plane
     ];
     for (const { connection } of sides) {
       await raw(connection, "POST", "/api/v1/namespaces", json({ metadata: { name: namespace } }));
-      await raw(connection, "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", json(widgetCrd));
-      await until(async () => (await raw(connection, "GET", "/apis/tests.tiphys.dev/v1/widgets")).code === 200);
+      await raw(connection, "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", json(ownCrd));
+      await until(async () => (await raw(connection, "GET", `/apis/${GROUP}/v1/widgets`)).code === 200);
     }
   });
   afterAll(async () => {
@@ -261,7 +281,7 @@ describeWith(["real-cluster"], "the embedded API server and a real control plane
       await raw(
         connection,
         "DELETE",
-        `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${widgetCrd.metadata.name}`,
+        `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${ownCrd.metadata.name}`,
       );
     }
     await kube.stop();

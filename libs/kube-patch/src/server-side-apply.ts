@@ -4,6 +4,7 @@ import type { KubeObject, ManagedFieldsEntry } from "@tiphys/resources";
 import type { Conflict } from "./conflicts.js";
 import { PatchError } from "./errors.js";
 import { difference, type FieldSet, fieldPaths, intersection, recursiveDifference, union } from "./field-set.js";
+import { goText } from "./go-text.js";
 import { ignored, type Manager, ownable, readManagers, sameManager, writeManagers } from "./managed-fields.js";
 import { checkTyped, compare, dropUnowned, fieldSetOf, mergeTyped } from "./typed.js";
 
@@ -149,7 +150,7 @@ function checkConfiguration(applied: KubeObject, schema: Schema): void {
   checkTyped(applied, schema, "", problems);
   if (problems.length === 0) return;
   const { namespace = "", name } = applied.metadata ?? {};
-  const about = `${namespace}/${name}; ${applied.apiVersion}, Kind=${applied.kind}`;
+  const about = `${goText(namespace)}/${goText(name)}; ${goText(applied.apiVersion)}, Kind=${goText(applied.kind)}`;
   const listed =
     problems.length === 1 ? problems[0] : `errors:\n${problems.map((problem) => `  ${problem}`).join("\n")}`;
   throw new PatchError("unmergeable", `failed to create typed patch object (${about}): ${listed}`);

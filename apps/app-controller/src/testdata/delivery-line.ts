@@ -152,7 +152,7 @@ export async function openDeliveryLine(client: KubeClient, options: { clock?: Cl
           last = await line.app(name);
           return check(last) ? last : undefined;
         },
-        { limit: 60_000, describe: () => ({ status: last?.status, log: log.slice(-5) }) },
+        { limit: 25_000, describe: () => ({ status: last?.status, log: log.slice(-5) }) },
       );
     },
     async object(apiVersion, kind, name) {

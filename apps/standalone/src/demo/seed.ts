@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { codeOf } from "@tiphys/errors";
+import { dirname, join } from "node:path";
+import { codeOf, DataLossError } from "@tiphys/errors";
 import type { RandomBytes } from "@tiphys/identity";
 import type { KubeClient } from "@tiphys/kube";
 import { type KubeObject, types } from "@tiphys/resources";
@@ -41,8 +41,31 @@ export async function openSettings(
     await writeFile(`${file}.new`, JSON.stringify(made), { mode: 0o600 });
     await rename(`${file}.new`, file);
   }
-  const stored = JSON.parse(await readFile(file, "utf8"));
+  const stored = readSettings(file, await readFile(file, "utf8"));
   return { ...stored, token: new Secret(stored.token), webhookSecret: new Secret(stored.webhookSecret) };
+}
+
+interface StoredSettings {
+  readonly forgePort: number;
+  readonly webhookPort: number;
+  readonly token: string;
+  readonly webhookSecret: string;
+}
+
+function readSettings(file: string, text: string): StoredSettings {
+  try {
+    const stored = JSON.parse(text) as StoredSettings;
+    for (const name of ["forgePort", "webhookPort"] as const)
+      if (!Number.isInteger(stored[name])) throw new Error(`${name} is no port`);
+    for (const name of ["token", "webhookSecret"] as const)
+      if (!/^[0-9a-f]{32}$/.test(stored[name])) throw new Error(`${name} is not as it was made`);
+    return stored;
+  } catch (cause) {
+    throw new DataLossError(
+      `${file} is damaged: restore it, or remove the folder ${dirname(file)} and the namespace ${NAMESPACE} to begin the demo anew`,
+      { cause },
+    );
+  }
 }
 
 /** Makes the two repositories, the shop's source and its configuration, unless they are there. */

@@ -23,7 +23,7 @@ const storedOnly: Readonly<Record<string, string>> = {
 /** What the writer of an object has to know about it: nothing is accepted as if it worked when it does not. */
 export function caveats(kind: ServedKind, object: KubeObject): string[] {
   const missing = storedOnly[kind.collection];
-  if (missing) return [`${kind.kind} is stored only: ${missing} by the embedded cluster yet (docs/compatibility.md)`];
+  if (missing) return [`${kind.kind} is stored only, ${missing}: see docs/compatibility.md`];
   if (kind.kind !== "CustomResourceDefinition") return [];
   const out: string[] = [];
   for (const version of object["spec"]?.versions ?? []) {
