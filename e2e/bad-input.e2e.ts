@@ -88,7 +88,6 @@ describeWith(["git"], "Given a data folder with a damaged file", () => {
     { what: "the journal", in: "journal", like: /\.journal$/ },
     { what: "the bus", in: "bus", like: /\.log$/ },
     { what: "the event state", in: "events", like: /\.log$/ },
-    { what: "the job queue", in: "queue", like: /\.log$/ },
     { what: "the ports", in: ".", like: /^ports\.json$/ },
     { what: "the demo's settings", in: "demo", like: /^settings\.json$/ },
   ])("When $what is damaged in the middle, Then the start is refused with the file and the way out", async (one) => {
@@ -179,11 +178,12 @@ describeWith(["git", "kubectl"], "Given a running suite", () => {
     "When an application has $name, Then a condition names it and nothing in the cluster changes; fixed, it heals",
     async ({ name, source, says }) => {
       expect(await create(applicationOf(name, source))).toMatchObject({ code: 0 });
-      await eventually(async () => says.test(await problemOf(name)), {
-        limit: 30_000,
-        interval: 200,
-        describe: () => name,
-      });
+      let told = "";
+      const tells = async () => {
+        told = await problemOf(name);
+        return says.test(told);
+      };
+      await eventually(tells, { limit: 30_000, interval: 200, describe: () => ({ name, told }) });
       expect(await kubectl.get("services,configmaps -n bad")).toEqual([]);
       const fixed = { spec: { source: applicationOf(name, {}).spec.source } };
       expect(
@@ -192,9 +192,10 @@ describeWith(["git", "kubectl"], "Given a running suite", () => {
       await eventually(
         async () => {
           const { status } = await kubectl.one(`application ${name} -n argocd`);
+          told = JSON.stringify([status?.sync?.status, status?.health, status?.conditions, status?.operationState]);
           return status?.sync?.status === "Synced" && status.health?.status === "Healthy" && !status.conditions?.length;
         },
-        { limit: 30_000, interval: 200, describe: () => name },
+        { limit: 30_000, interval: 200, describe: () => ({ name, told }) },
       );
       expect(await kubectl.get("configmaps -n bad")).toMatchObject([{ metadata: { name: "good" } }]);
       // The next case begins with nothing there.

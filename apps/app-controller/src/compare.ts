@@ -1,5 +1,5 @@
 import { compareObject, type Difference, type ListSchema } from "@tiphys/diff";
-import { type Health, hasHealthCheck, healthOf, worst } from "@tiphys/health";
+import { type Health, healthOf, worst } from "@tiphys/health";
 import type { Application, HealthStatusCode, KubeObject, ResourceStatus, SyncStatusCode } from "@tiphys/resources";
 import { groupVersionOf } from "@tiphys/resources";
 import { type HookItem, isHook, resourceId, type SyncItem, syncWave } from "@tiphys/sync";
@@ -93,11 +93,8 @@ export function compareApplication(
   const healths: HealthStatusCode[] = [];
   const resources = items.map((item) => {
     const health = itemHealth(item);
-    if (health) {
-      const { group } = groupVersionOf((item.desired ?? item.live)?.apiVersion ?? "");
-      const counts = item.live !== undefined || hasHealthCheck(group, item.desired?.kind ?? "");
-      if (counts && !ignoresHealth(item)) healths.push(health.status);
-    }
+    // One missing object is what OutOfSync says; it does not make the others less healthy.
+    if (health && item.live && !ignoresHealth(item)) healths.push(health.status);
     return resourceStatus(item, target.ok, health);
   });
   return {
@@ -105,7 +102,7 @@ export function compareApplication(
     hooks,
     resources,
     sync: !target.ok ? "Unknown" : items.some((item) => item.outOfSync) ? "OutOfSync" : "Synced",
-    health: worst(healths),
+    health: items.length > 0 && items.every((item) => !item.live) ? "Missing" : worst(healths),
     shared,
   };
 }

@@ -195,6 +195,49 @@ it("writes the same status for the same state", () => {
   expect(again.status).toEqual(first.status);
 });
 
+it.each([
+  { name: "everything missing", live: [], want: "Missing" },
+  { name: "one of two missing", live: ["a"], want: "Healthy" },
+  { name: "all there", live: ["a", "b"], want: "Healthy" },
+])("is $want with $name", ({ live, want }) => {
+  const given = state(
+    application(),
+    [configMap("a"), configMap("b")],
+    live.map((name) => configMap(name)),
+  );
+  const status = planApplication(given, now).status as ApplicationStatus;
+  expect(status.health?.status).toBe(want);
+  expect(status.resources?.map((each) => each.health?.status)).toEqual(
+    ["a", "b"].map((name) => (live.includes(name) ? undefined : "Missing")),
+  );
+});
+
+it("is as healthy as its least healthy live object, and leaves out those annotated so", () => {
+  const deployment = (name: string, annotations: Record<string, string> = {}): KubeObject => {
+    const object: KubeObject = {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name, namespace: "shop" },
+      spec: { replicas: 1, template: { spec: { containers: [{ name: "m", image: `${name}:1` }] } } },
+      status: { observedGeneration: 1, updatedReplicas: 0, replicas: 1 },
+    };
+    object.metadata.annotations = { "argocd.argoproj.io/tracking-id": trackingId("web", object), ...annotations };
+    return object;
+  };
+  const healthWith = (annotations?: Record<string, string>) => {
+    const there = deployment("slow", annotations);
+    const plan = planApplication(state(application(), [there, deployment("gone")], [there]), now);
+    return plan.status as ApplicationStatus;
+  };
+  expect(healthWith().health?.status).toBe("Progressing");
+  expect(healthWith().summary?.images).toEqual(["slow:1"]);
+  expect(healthWith().resources).toMatchObject([
+    { name: "gone", health: { status: "Missing" } },
+    { name: "slow", health: { status: "Progressing" } },
+  ]);
+  expect(healthWith({ "argocd.argoproj.io/ignore-healthcheck": "true" }).health?.status).toBe("Healthy");
+});
+
 it("believes a tracking id only where it names the object that carries it", () => {
   const copy = configMap("a");
   expect(trackedBy(copy)).toBe("web");

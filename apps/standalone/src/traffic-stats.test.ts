@@ -11,11 +11,14 @@ async function statusOf(port: number, target: string): Promise<string> {
   return String(chunk).split("\r\n")[0] ?? "";
 }
 
-it.each(["//", "/\\", "http://[", "//x:99999999/", "/%"])("answers the target %s, which is no URL, instead of ending the process", async (target) => {
-  const stats = await serveTrafficStats(() => [], { get: () => undefined });
-  try {
-    expect(await statusOf(stats.port, target)).toContain("404");
-  } finally {
-    stats.close();
-  }
-});
+it.each(["//", "/\\", "http://[", "//x:99999999/", "/%"])(
+  "answers the target %s, which is no URL, instead of ending the process",
+  async (target) => {
+    const stats = await serveTrafficStats(() => [], { get: () => undefined });
+    try {
+      expect(await statusOf(stats.port, target)).toContain("404");
+    } finally {
+      stats.close();
+    }
+  },
+);

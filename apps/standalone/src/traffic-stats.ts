@@ -37,7 +37,9 @@ export async function serveTrafficStats(
   pods: Pick<Informer, "get">,
 ): Promise<{ port: number; close(): void }> {
   const server: Server = createServer((request, response) => {
-    const url = new URL(request.url ?? "/", "http://traffic");
+    const target = request.url ?? "/";
+    // Put together as a text: a target such as `//` is no URL of its own, and must not end the process.
+    const url = new URL(`http://traffic${target.startsWith("/") ? "" : "/"}${target}`);
     const namespace = url.searchParams.get("namespace");
     const label = url.searchParams.get("label");
     const answer = (status: number, body: unknown) =>

@@ -1,4 +1,5 @@
 import { RE2JS } from "re2js";
+
 const MONTHS = [
   "January",
   "February",

@@ -34,9 +34,6 @@ export function healthOf(object: KubeObject): Health | undefined {
 const hasHookFinalizer = (object: KubeObject): boolean =>
   object.metadata.finalizers?.includes("argocd.argoproj.io/hook-finalizer") ?? false;
 
-/** True when a kind has a health check. */
-export const hasHealthCheck = (group: string, kind: string): boolean => checks[`${group}/${kind}`] !== undefined;
-
 /** The worst of several; Healthy when there are none. */
 export function worst(statuses: Iterable<HealthStatusCode>): HealthStatusCode {
   let found = 0;

@@ -125,3 +125,12 @@ it("computes with any field sets that an API server keeps", () => {
   }
   survives(["k:{broken", "k:null", "k:[1]", "x", "v:", "__proto__"], elementText);
 });
+
+it("tells members that are called like those every object has from those that are not there", () => {
+  for (const key of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
+    const one = JSON.parse(`{"${key}": "x"}`) as object;
+    expect(Object.entries(createMergePatch(one, {}))).toEqual([[key, null]]);
+    expect(Object.entries(createMergePatch({}, one))).toEqual([[key, "x"]]);
+    expect(Object.keys(mergePatch<object>({}, one))).toEqual([key]);
+  }
+});

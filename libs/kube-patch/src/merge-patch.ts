@@ -27,13 +27,14 @@ export function setOwn(object: JsonObject, key: string, value: Json): void {
 /** The smallest merge patch that makes `to` of `from`; without members when they are equal. A null member counts as absent. */
 export function createMergePatch(from: object, to: object): Record<string, unknown> {
   const patch: JsonObject = {};
-  const left = from as JsonObject;
-  const right = to as JsonObject;
+  // Own members alone: every object has a `constructor`.
+  const own = (object: object, key: string): Json =>
+    Object.hasOwn(object, key) ? (object as JsonObject)[key] : undefined;
   const absent = (value: Json) => value === undefined || value === null;
-  for (const key of Object.keys(left)) if (absent(right[key]) && !absent(left[key])) setOwn(patch, key, null);
-  for (const key of Object.keys(right)) {
-    const was = left[key];
-    const is = right[key];
+  for (const key of Object.keys(from)) if (absent(own(to, key)) && !absent(own(from, key))) setOwn(patch, key, null);
+  for (const key of Object.keys(to)) {
+    const was = own(from, key);
+    const is = own(to, key);
     if (absent(is) || deepEqual(was, is)) continue;
     if (isObject(was) && isObject(is)) {
       const inner = createMergePatch(was, is);

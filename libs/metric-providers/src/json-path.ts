@@ -156,8 +156,11 @@ function selectOne(value: unknown, step: Step, budget: { left: number }, express
       if (!Array.isArray(value)) return [];
       return value.slice(step.from ?? 0, step.to).filter((_item, index) => index % step.step === 0);
     }
-    case "all":
-      return childrenOf(value);
+    case "all": {
+      const children = childrenOf(value);
+      budget.left -= children.length;
+      return children;
+    }
     case "deep": {
       // Without recursion: nobody knows how deep a document is.
       const found: unknown[] = [];

@@ -225,6 +225,22 @@ describe("cluster proxy", () => {
     expect(text).toContain("canary-1 x /t");
   });
 
+  it.each(["a:99999999", "[", "a b"])(
+    "answers CONNECT %s, which is no host, instead of ending the process",
+    async (target) => {
+      const { hostname, port } = new URL(proxy.forwardUrl);
+      const text = await new Promise<string>((resolve, reject) => {
+        const socket = connect(Number(port), hostname, () => socket.write(`CONNECT ${target} HTTP/1.1\r\n\r\n`));
+        socket.once("data", (chunk) => {
+          resolve(String(chunk));
+          socket.destroy();
+        });
+        socket.on("error", reject);
+      });
+      expect(text).toMatch(/^HTTP\/1.1 (400|502) /);
+    },
+  );
+
   it("names an occupied port", async () => {
     const taken = Number(new URL(proxy.forwardUrl).port);
     const informers = fixedInformers([]);

@@ -213,9 +213,12 @@ export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
 
   function onConnect(request: IncomingMessage, client: Socket, head: Buffer): void {
     client.on("error", () => {});
-    const { hostname, port } = new URL(`http://${request.url}`);
-    // URL drops the default port of its scheme.
-    target(hostname, Number(port || 80), namespaceOf(request))
+    const endpointOf = async () => {
+      const { hostname, port } = new URL(`http://${request.url}`);
+      // URL drops the default port of its scheme.
+      return target(hostname, Number(port || 80), namespaceOf(request));
+    };
+    endpointOf()
       .then((endpoint) => open([endpoint]))
       .then(({ socket }) => {
         client.write("HTTP/1.1 200 Connection Established\r\n\r\n");

@@ -35,12 +35,14 @@ export async function createKubeletServer(deps: KubeletServerDeps): Promise<Kube
       const answer = (status: number, text: string) =>
         response.writeHead(status, { "content-type": "text/plain" }).end(text);
       if (!(request.socket as TLSSocket).authorized) return answer(401, "Unauthorized");
-      const url = new URL(request.url ?? "/", "https://node");
+      const target = request.url ?? "/";
+      // Put together as a text: a target such as `//` is no URL of its own, and must not end the process.
+      const url = new URL(`https://node${target.startsWith("/") ? "" : "/"}${target}`);
       if (url.pathname === "/healthz") return answer(200, "ok");
       const match = /^\/containerLogs\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(url.pathname);
       if (!match || request.method !== "GET")
         return answer(404, `${request.method} ${url.pathname} is not served by this node`);
-      const [, namespace, name, container] = match.map(decodeURIComponent);
+      const [, namespace, name, container] = match.map(decoded);
       const gone = new AbortController();
       response.on("close", () => gone.abort());
       const number = (field: string) => (url.searchParams.get(field) ? Number(url.searchParams.get(field)) : undefined);
@@ -116,4 +118,12 @@ async function selfSigned({ nodeName, hostIP, clock }: KubeletServerDeps): Promi
   });
   const pkcs8 = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
   return { key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`, cert: cert.toString("pem") };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

@@ -9,7 +9,7 @@ import { type KubeObject, type ResourceType, types } from "@tiphys/resources";
 import { headOf, type Push, pushOf } from "./forge.js";
 import { git } from "./git.js";
 import { CONTROL_NAMESPACE, NAMESPACE } from "./seed.js";
-import { type TrafficCount, visit } from "./traffic.js";
+import { type TrafficCount, type Visit, visit } from "./traffic.js";
 
 /** One release of the shop and how it has to end. */
 interface Release {
@@ -74,6 +74,8 @@ export async function playStory(options: StoryOptions): Promise<void> {
     const staying = own.filter(({ metadata }) => !metadata.deletionTimestamp);
     return staying.length > 0 && staying.every(isReady);
   });
+  // A ready pod is not yet an endpoint: a real control plane takes up to half a second more.
+  await answeredInARow(options, ({ version }) => version !== "", "requests do not reach the shop");
   const traffic = options.openShop();
   for (const [index, release] of releases.entries()) {
     const later = releases.slice(index + 1).map(({ version }) => version);
@@ -162,10 +164,10 @@ async function playRelease(
     await servedByStable(options);
   }
   checkChange(options, release, change);
-  const { served, failed, unanswered } = traffic();
+  const { served, failed, unanswered, reason } = traffic();
   if (unanswered > before.unanswered) {
     throw new FailedPreconditionError(
-      `${unanswered - before.unanswered} requests were answered by no version of the shop`,
+      `${unanswered - before.unanswered} requests were answered by no version of the shop, the last with: ${reason}`,
     );
   }
   if (release.ending === "healthy" && failed > before.failed) {
@@ -177,7 +179,9 @@ async function playRelease(
 }
 
 const isReady = (pod: KubeObject): boolean =>
-  pod["status"]?.conditions?.some(({ type, status }: { type: string; status: string }) => type === "Ready" && status === "True") ?? false;
+  pod["status"]?.conditions?.some(
+    ({ type, status }: { type: string; status: string }) => type === "Ready" && status === "True",
+  ) ?? false;
 
 const shop = (rollouts: readonly KubeObject[]) =>
   rollouts.find(({ metadata }) => metadata.namespace === NAMESPACE && metadata.name === "shop");
@@ -209,18 +213,28 @@ async function push(release: Release, { forgeUrl, authorization }: StoryOptions)
   }
 }
 
-/** How many requests in a row must be answered by the stable version after an abort. */
+/** How many requests in a row must be answered as they should. */
 const CALM_REQUESTS = 20;
 
-async function servedByStable({ ingressUrl, say, clock, patience }: StoryOptions): Promise<void> {
+async function servedByStable(options: StoryOptions): Promise<void> {
+  const byStable = ({ status, version }: Visit) => status === 200 && version === "1.1.0";
+  await answeredInARow(options, byStable, "after the abort, requests are not all served by the stable version");
+  options.say(`after the abort, ${CALM_REQUESTS} requests in a row were served by 1.1.0`);
+}
+
+async function answeredInARow(
+  { ingressUrl, clock, patience, signal }: StoryOptions,
+  asWanted: (visit: Visit) => boolean,
+  problem: string,
+): Promise<void> {
   const start = clock.monotonic();
   for (let calm = 0; calm < CALM_REQUESTS; ) {
-    const { status, version } = await visit(ingressUrl, calm * 3);
-    calm = status === 200 && version === "1.1.0" ? calm + 1 : 0;
+    signal.throwIfAborted();
+    const came = await visit(ingressUrl, calm * 3);
+    calm = asWanted(came) ? calm + 1 : 0;
     if (clock.monotonic() - start > patience)
-      throw new FailedPreconditionError("after the abort, requests are not all served by the stable version");
+      throw new FailedPreconditionError(`${problem}: the last was ${came.status} ${came.text}`);
   }
-  say(`after the abort, ${CALM_REQUESTS} requests in a row were served by 1.1.0`);
 }
 
 /** One change id is on everything that the push caused. */

@@ -14,7 +14,7 @@ export class Exchange {
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
   ) {
-    this.url = new URL(request.url ?? "/", "https://kubernetes");
+    this.url = urlOf(request.url ?? "/");
     this.path = this.url.pathname.split("/").filter(Boolean).map(decoded);
   }
 
@@ -56,6 +56,9 @@ export class Exchange {
     this.response.end(`${JSON.stringify(status)}\n`);
   }
 }
+
+/** Put together as a text: a target such as `//` is no URL of its own, and must not end the process. */
+const urlOf = (target: string): URL => new URL(`https://kubernetes${target.startsWith("/") ? "" : "/"}${target}`);
 
 function decoded(part: string): string {
   try {
