@@ -161,11 +161,11 @@ describeWith(["git", "kubectl"], "Given a running suite", () => {
   });
   const problemOf = async (name: string) => {
     const { status } = await kubectl.one(`application ${name} -n argocd`);
-    const texts = [
-      ...(status?.conditions ?? []).map((one: { message: string }) => one.message),
-      status?.operationState?.message,
+    const told: { message?: string }[] = [
+      ...(status?.conditions ?? []),
+      ...(status?.operationState?.syncResult?.resources ?? []),
     ];
-    return texts.filter(Boolean).join("\n");
+    return told.map(({ message }) => message ?? "").join("\n");
   };
 
   it.each([

@@ -109,17 +109,6 @@ export async function openRecordLog(path: string, options: RecordLogOptions): Pr
   };
 }
 
-/** True when a sound record begins at or after `from`: then what comes before it is damage, not a tail cut short. */
-function soundAfter(bytes: Buffer, from: number): boolean {
-  for (let at = from; at + HEADER < bytes.length; at++) {
-    const length = bytes.readUInt32LE(at);
-    const end = at + HEADER + length;
-    if (length === 0 || end > bytes.length) continue;
-    if (crc32(bytes.subarray(at + HEADER, end)) === bytes.readUInt32LE(at + 4)) return true;
-  }
-  return false;
-}
-
 /** Replays the records of `file` and resolves to the length of its sound part; a torn tail is cut off. */
 async function replayFile(file: FileHandle, path: string, options: RecordLogOptions): Promise<number> {
   const bytes = await file.readFile();

@@ -1,4 +1,4 @@
-import { createServer, type Server as HttpServer } from "node:http";
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Server as GrpcServer } from "@grpc/grpc-js";
 import { FailedPreconditionError } from "@tiphys/errors";
@@ -73,7 +73,7 @@ export function createHost(options: HostOptions): Host {
 }
 
 async function listen(address: string, service: Service, metrics: Metrics): Promise<HttpServer> {
-  const server = createServer(async (request, response) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse) => {
     const answer = (status: number, body: string, type = "text/plain; charset=utf-8") =>
       response.writeHead(status, { "content-type": type }).end(body);
     switch (request.url?.split("?")[0]) {
@@ -88,6 +88,11 @@ async function listen(address: string, service: Service, metrics: Metrics): Prom
       default:
         return answer(404, "not found\n");
     }
+  };
+  const server = createServer((request, response) => {
+    serve(request, response).catch(() =>
+      response.headersSent ? response.destroy() : response.writeHead(500).end("internal error\n"),
+    );
   });
   const at = address.lastIndexOf(":");
   await new Promise<void>((resolve, reject) => {

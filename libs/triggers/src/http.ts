@@ -73,8 +73,14 @@ export async function runHttpTrigger(
   });
   const allowed = policy?.status?.allow;
   const good = allowed?.length ? allowed.includes(response.status) : response.status < 400;
-  if (!good) throw new FailedHttpTriggerError(method, http.url, response.status);
-  return { summary: `${method} ${http.url} answered ${response.status}` };
+  if (!good) throw new FailedHttpTriggerError(method, shown(http.url), response.status);
+  return { summary: `${method} ${shown(http.url)} answered ${response.status}` };
+}
+
+/** A URL as records may keep it: user, password and query can hold secrets. */
+function shown(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
 }
 
 /** The receiver answered with a status that the policy does not allow; another try may fare better. */

@@ -190,6 +190,11 @@ describe("http triggers", () => {
     ]);
   });
 
+  it("keep user, password and query of their URL out of what is recorded", async () => {
+    const running = executeTrigger(http({ url: "http://me:hunter2@hooks/notify?token=hunter2" }), context());
+    await expect(running).resolves.toMatchObject({ summary: "POST http://hooks/notify answered 200" });
+  });
+
   it("take their URL from a parameter of the template", async () => {
     const parameters = [
       { src: { dependencyName: "push", dataKey: "body.after" }, dest: "http.url", operation: "append" as const },
