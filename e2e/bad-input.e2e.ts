@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { createHash, createHmac } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { describeWith, eventually } from "@tiphys/testing";
 import { type Kubectl, kubectlOf } from "./support/kubectl.js";
 import { dataFolder, runSuite, type Suite, startSuite } from "./support/suite.js";
@@ -11,18 +11,6 @@ type Folder = Awaited<ReturnType<typeof dataFolder>>;
 
 const listen = (server: Server): Promise<number> =>
   new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port)));
-
-/** Every file below `folder` with the digest of its content. */
-function contents(folder: string, below = folder): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const entry of readdirSync(below, { withFileTypes: true })) {
-    const path = join(below, entry.name);
-    if (entry.isDirectory()) Object.assign(found, contents(folder, path));
-    else if (entry.isFile())
-      found[relative(folder, path)] = createHash("sha256").update(readFileSync(path)).digest("hex");
-  }
-  return found;
-}
 
 describe("Given a command line that cannot be", () => {
   it.each([

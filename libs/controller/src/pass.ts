@@ -8,6 +8,7 @@ import type { Tracer } from "@tiphys/telemetry";
 import { KilledError } from "./kill-point.js";
 import { effectivePatch, mergePatch } from "./merge-patch.js";
 import type { Outcome, Plan, Reconciler } from "./reconciler.js";
+import { redacted } from "./redact.js";
 
 export interface PassDeps<State, Action, Fact> {
   readonly name: string;
@@ -164,7 +165,7 @@ async function record<State, Action, Fact>(
     subject: subjectOf(name, keyText(keyOf(object))),
     at: clock.now(),
     kind: "decision",
-    state: reconciler.digestOf ? reconciler.digestOf(state) : { spec: object.spec, status: object.status },
+    state: reconciler.digestOf ? reconciler.digestOf(state) : redacted({ spec: object.spec, status: object.status }),
     decision: { actions: plan.actions.map((action) => reconciler.describe(action)) },
     reasons: plan.reasons,
     ...(change ? { change } : {}),
