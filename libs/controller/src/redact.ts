@@ -14,7 +14,7 @@ export function redacted<T>(state: T): T {
   for (const [name, member] of Object.entries(state)) {
     const clean = carriesSecrets.has(name) && Array.isArray(member) ? mapped(member, withoutValue) : redacted(member);
     if (clean === member) continue;
-    copy ??= { ...state };
+    copy ??= { ...(state as Record<string, unknown>) };
     copy[name] = clean;
   }
   return (copy ?? state) as T;

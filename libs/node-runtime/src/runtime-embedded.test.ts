@@ -48,6 +48,26 @@ async function embeddedCluster(): Promise<TestCluster & { kube: EmbeddedKube }> 
 
 describeWith(["git"], "node runtime on the embedded API", () => describeNode(embeddedCluster));
 
+it("ends what serves at a stop that keeps jobs, and leaves a job to the next start, which reports its end", async () => {
+  const cluster = await embeddedCluster();
+  const node = await startTestNode(cluster, { onStop: "keep-jobs" });
+  try {
+    const container = (command: string) => [{ name: "main", image: "busybox", command: ["sh", "-c", command] }];
+    await node.createPod("serves", { containers: container("exec sleep 1000") });
+    await node.createPod("ends", { restartPolicy: "Never", containers: container("sleep 1; echo done") });
+    for (const name of ["serves", "ends"])
+      await node.waitFor(name, (pod) => pod["status"]?.containerStatuses?.[0]?.state?.running);
+    await node.restart();
+    const job = await node.waitFor("ends", (pod) => pod["status"]?.phase === "Succeeded");
+    expect(job["status"].containerStatuses[0].restartCount).toBe(0);
+    const server = await node.waitFor("serves", (pod) => pod["status"]?.containerStatuses?.[0]?.state?.running);
+    expect(server["status"].containerStatuses[0].restartCount).toBe(1);
+  } finally {
+    await node.close();
+    await cluster.close();
+  }
+});
+
 describeWith(["kubectl"], "kubectl logs", () => {
   it("shows a container's log through the embedded API", async () => {
     const cluster = await embeddedCluster();

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Clock } from "@tiphys/clock";
+import { type Clock, sleep } from "@tiphys/clock";
 import { FailedPreconditionError } from "@tiphys/errors";
 import { CHANGE_ANNOTATION, changeOfCommit } from "@tiphys/identity";
 import type { Informers } from "@tiphys/kube";
@@ -215,6 +215,7 @@ async function push(release: Release, { forgeUrl, authorization }: StoryOptions)
 
 /** How many requests in a row must be answered as they should. */
 const CALM_REQUESTS = 20;
+const RETRY_MS = 25;
 
 async function servedByStable(options: StoryOptions): Promise<void> {
   const byStable = ({ status, version }: Visit) => status === 200 && version === "1.1.0";
@@ -232,8 +233,10 @@ async function answeredInARow(
     signal.throwIfAborted();
     const came = await visit(ingressUrl, calm * 3);
     calm = asWanted(came) ? calm + 1 : 0;
+    if (calm > 0) continue;
     if (clock.monotonic() - start > patience)
       throw new FailedPreconditionError(`${problem}: the last was ${came.status} ${came.text}`);
+    await sleep(clock, RETRY_MS, signal);
   }
 }
 
