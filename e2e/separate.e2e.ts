@@ -301,6 +301,13 @@ for (const { name, needs, open, mutualTls } of clusters) {
       expect(seen.filter(({ fact }) => fact.change !== "").length).toBeGreaterThan(0);
     });
 
+    it("has kept the decisions of every controller in JetStream", async () => {
+      const manager = await jetstreamManager(bus);
+      const { state } = await manager.streams.info("TIPHYS_JOURNAL");
+      expect(state.messages).toBeGreaterThan(10);
+      expect((await manager.streams.info("TIPHYS_JOURNAL_STATES")).state.messages).toBeGreaterThan(10);
+    });
+
     it("has kept its cache and its jobs in Redis", async () => {
       const client = new Redis(redis.url);
       try {

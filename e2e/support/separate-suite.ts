@@ -88,6 +88,7 @@ export async function startSuite(options: {
       ...(tls ? tls.env : {}),
       TIPHYS_INTERNAL_KEY_FILE: keyFile,
       TIPHYS_NATS: nats.url,
+      TIPHYS_JOURNAL: "nats",
       TIPHYS_REDIS: redis.url,
       TIPHYS_CLUSTER_HOSTS: `traffic.tiphys.svc=${traffic}`,
       TIPHYS_GRPC_LISTEN: grpc,

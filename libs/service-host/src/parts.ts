@@ -8,7 +8,7 @@ import type { Clock } from "@tiphys/clock";
 import { type ClusterResolver, createDialer, type Dialer } from "@tiphys/dialer";
 import { InvalidArgumentError } from "@tiphys/errors";
 import type { RandomBytes } from "@tiphys/identity";
-import { createFileJournal, type Journal } from "@tiphys/journal";
+import { createFileJournal, createJetStreamJournal, type Journal } from "@tiphys/journal";
 import { createHttpKubeClient, createInformers, type Informers, type KubeClient, loadKubeconfig } from "@tiphys/kube";
 import { createClusterResolver } from "@tiphys/node-runtime";
 import { createBullQueue, createLocalQueue, type Queue } from "@tiphys/queue";
@@ -84,7 +84,7 @@ export async function openParts(
   const cache = settings.redis
     ? await createRedisCache({ redis: settings.redis, key: internalKey, prefix: "tiphys:cache:", log })
     : await createLocalCache({ dir: join(folder, "cache"), clock, log });
-  const journal = await createFileJournal({ dir: join(folder, "journal"), clock, log });
+  const journal = await openJournal(settings, folder, { clock, log });
   const dialer = createDialer({ resolver: resolverWith(settings.clusterHosts, informers), clock, log, metrics });
   const channels = new Map<Peer, GrpcChannel>();
   const closing: (() => Promise<void> | void)[] = [];
@@ -151,6 +151,25 @@ export async function openParts(
       await Promise.all([bus.close(), cache.close(), journal.close()]);
       kube.close();
       await tracer.stop();
+    },
+  };
+}
+
+/** The journal where the settings say; a stream's connection is closed with it. */
+async function openJournal(
+  settings: ServiceSettings,
+  folder: string,
+  more: { clock: Clock; log: Logger },
+): Promise<Journal> {
+  if (settings.journal !== "nats") return await createFileJournal({ dir: join(folder, "journal"), ...more });
+  const { connect } = await import("@nats-io/transport-node");
+  const connection = await connect({ servers: settings.nats?.split(",") ?? [] });
+  const journal = await createJetStreamJournal({ connection });
+  return {
+    ...journal,
+    async close() {
+      await journal.close();
+      await connection.drain();
     },
   };
 }

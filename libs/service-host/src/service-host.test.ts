@@ -15,6 +15,7 @@ it("reads settings and the addresses of the others", () => {
 it.each([
   { env: {}, why: "TIPHYS_INTERNAL_KEY_FILE: must be set" },
   { env: { ...required, TIPHYS_GRPC_LISTEN: "0.0.0.0:8081" }, why: "TIPHYS_GRPC_LISTEN: listens beyond loopback" },
+  { env: { ...required, TIPHYS_JOURNAL: "nats" }, why: "TIPHYS_JOURNAL: is nats, so TIPHYS_NATS must be set" },
   { env: { ...required, TIPHYS_HTTP_LISTEN: "nowhere" }, why: 'TIPHYS_HTTP_LISTEN: "nowhere" is not host:port' },
 ])("refuses $env", ({ env, why }) => {
   expect(() => readSettings(env)).toThrow(why);

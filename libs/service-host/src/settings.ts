@@ -6,6 +6,8 @@ export interface ServiceSettings {
   readonly kubeconfig?: string;
   /** NATS servers, comma separated; absent: a local log in the data folder. */
   readonly nats?: string;
+  /** Where decisions are kept: files of the data folder, or a stream of the NATS servers. */
+  readonly journal: "files" | "nats";
   /** Redis URL; absent: local cache and queue in the data folder. */
   readonly redis?: string;
   /** PostgreSQL URL of the archive; absent: SQLite in the data folder. */
@@ -77,6 +79,11 @@ export function readSettings(env: Environment): ServiceSettings {
       "listens beyond loopback, so TIPHYS_TLS_CERT, TIPHYS_TLS_KEY and TIPHYS_TLS_CA must be set",
     );
   }
+  const journal = env["TIPHYS_JOURNAL"] ?? "files";
+  if (journal !== "files" && journal !== "nats")
+    throw new InvalidArgumentError("TIPHYS_JOURNAL", `"${journal}" is none of files, nats`);
+  if (journal === "nats" && !env["TIPHYS_NATS"])
+    throw new InvalidArgumentError("TIPHYS_JOURNAL", "is nats, so TIPHYS_NATS must be set");
   const found: Partial<Record<Peer, string>> = {};
   for (const peer of peers) {
     const name = `TIPHYS_${peer.toUpperCase().replaceAll("-", "_")}`;
@@ -98,6 +105,7 @@ export function readSettings(env: Environment): ServiceSettings {
           },
         }
       : {}),
+    journal,
     internalKeyFile: required("TIPHYS_INTERNAL_KEY_FILE"),
     data: required("TIPHYS_DATA"),
     namespace: env["TIPHYS_NAMESPACE"] ?? "argocd",
