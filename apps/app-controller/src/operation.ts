@@ -158,7 +158,7 @@ export function continueOperation(state: ApplicationState, current: OperationSta
   const refused = state.operation?.preflight ?? [];
   if (refused.length > 0) {
     const failed: OperationState = withResults(current, refused);
-    return finish(failed, { phase: "Failed", message: "one or more objects failed to apply (dry run)" }, now);
+    return finish(failed, { phase: "Failed", message: refusalMessage(refused, target.places) }, now);
   }
   const { items, comparison } = operationItems(state, operation);
   if (operation.sync?.dryRun) {
@@ -310,4 +310,14 @@ export function alreadyAttempted(app: Application, revision: string): boolean {
   const last = app.status?.operationState;
   if (last?.syncResult?.revision !== revision) return false;
   return deepEqual(last.syncResult.source ?? {}, app.spec.source ?? {});
+}
+
+/** The original's sentence, then what is wrong with the first object and where in the repository it stands. */
+export function refusalMessage(refused: readonly ResourceResult[], places: ReadonlyMap<string, string>): string {
+  const [first, ...others] = refused;
+  if (!first) return "one or more objects failed to apply (dry run)";
+  const place = places.get(`${first.group}/${first.kind}/${first.namespace}/${first.name}`);
+  const name = first.namespace ? `${first.namespace}/${first.name}` : first.name;
+  const more = others.length > 0 ? ` (and ${others.length} more)` : "";
+  return `one or more objects failed to apply (dry run), reason: ${place ? `${place}: ` : ""}${first.kind} ${name}: ${first.message ?? ""}${more}`;
 }

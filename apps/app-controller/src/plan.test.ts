@@ -65,6 +65,7 @@ const state = (app: Application, desired: KubeObject[], live: KubeObject[]): App
     objects: desired,
     hooks: [],
     repeated: [],
+    places: new Map([["/ConfigMap/demo/bad", "app/bad.yaml:3"]]),
     namespaced: new Set<string>(),
     unserved: new Set<string>(),
     resolvedAt: now,

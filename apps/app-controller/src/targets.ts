@@ -21,6 +21,8 @@ export type Target =
       readonly hooks: readonly KubeObject[];
       /** Ids that more than one manifest has. */
       readonly repeated: readonly string[];
+      /** Where each manifest stands in the repository, `file:line`, by the object's id. */
+      readonly places: ReadonlyMap<string, string>;
       /** Ids of objects that live in a namespace. */
       readonly namespaced: ReadonlySet<string>;
       /** `apiVersion/Kind` that the server does not serve now. */
@@ -48,7 +50,10 @@ export interface Targets {
 
 interface Prepared {
   readonly key: string;
-  readonly objects: Pick<Extract<Target, { ok: true }>, "objects" | "hooks" | "repeated" | "namespaced" | "unserved">;
+  readonly objects: Pick<
+    Extract<Target, { ok: true }>,
+    "objects" | "hooks" | "repeated" | "places" | "namespaced" | "unserved"
+  >;
 }
 
 const RAW_KEPT = 500;
@@ -80,6 +85,7 @@ export function createTargets(manifests: ManifestService, live: LiveState, clock
     const found = new Map<string, KubeObject>();
     const hooks: KubeObject[] = [];
     const repeated = new Set<string>();
+    const places = new Map<string, string>();
     const namespaced = new Set<string>();
     const unserved = new Set<string>();
     for (const { object, at } of parsed) {
@@ -104,6 +110,7 @@ export function createTargets(manifests: ManifestService, live: LiveState, clock
       };
       deepFreeze(placed);
       const id = resourceId(placed);
+      places.set(id, at);
       if (isNamespaced) namespaced.add(id);
       if (isHook(placed)) hooks.push(placed);
       else {
@@ -111,7 +118,7 @@ export function createTargets(manifests: ManifestService, live: LiveState, clock
         found.set(id, placed);
       }
     }
-    return { objects: [...found.values()], hooks, repeated: [...repeated].sort(), namespaced, unserved };
+    return { objects: [...found.values()], hooks, repeated: [...repeated].sort(), places, namespaced, unserved };
   }
 
   return {
