@@ -5,13 +5,16 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "@tiphys/clock";
 import { messageOf } from "@tiphys/errors";
 import { createLogger, createMetrics } from "@tiphys/telemetry";
-import pc from "picocolors";
+import colors from "picocolors";
 import { startDemo } from "./demo/play.js";
 import { type Embedded, startEmbedded } from "./embedded.js";
 import { type Options, parseOptions, usage } from "./options.js";
 
 /** Longest time for one stage of the demo, in milliseconds. */
 const PATIENCE_MS = 60_000;
+
+/** Colours for people at a terminal only: what a program reads has none, whatever its environment says. */
+const pc = colors.createColors(process.stdout.isTTY === true && !process.env["NO_COLOR"]);
 
 /** Runs the suite in this process; sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
