@@ -161,8 +161,6 @@ export function workflowReconciler(parts: ReconcilerParts): Reconciler<WorkflowS
       }
     },
 
-    needsNoOrder: ({ action }) => action.type === "createPod" || action.type === "deletePod",
-
     report(_state, plan, outcomes, now) {
       return fold(plan, outcomes, now);
     },

@@ -47,21 +47,16 @@ export async function pass<State, Action, Fact>(
   early?.catch(() => {});
 
   const outcomes: Outcome<Fact>[] = [];
-  const one = async (index: number) => {
+  for (const [index, action] of planned.actions.entries()) {
     signal.throwIfAborted();
     killPoint(`act:${index}`);
     try {
-      outcomes[index] = { ok: true, fact: await traced(object, deps, planned.actions[index] as Action, signal) };
+      outcomes.push({ ok: true, fact: await traced(object, deps, action, signal) });
     } catch (error) {
       if (!reconciler.report || error instanceof KilledError || signal.aborted) throw error;
-      outcomes[index] = { ok: false, error };
+      outcomes.push({ ok: false, error });
     }
     killPoint(`acted:${index}`);
-  };
-  for (let index = 0; index < planned.actions.length; ) {
-    const end = endOfGroup(reconciler, planned.actions, index);
-    await together(index, end, one);
-    index = end;
   }
   const final = reconciler.report ? reconciler.report(state, planned, outcomes, clock.now()) : planned;
   await write(object, final, deps, signal);
@@ -69,38 +64,6 @@ export async function pass<State, Action, Fact>(
   killPoint("done");
   const failed = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
   return { failed, ...(final.lookAgainAt ? { lookAgainAt: final.lookAgainAt } : {}) };
-}
-
-/** Writes under way at a time in a group of actions that need no order. */
-const SIDE_BY_SIDE = 16;
-
-/** Where the group of actions that begins at `from` ends: several only where the reconciler says they need no order. */
-function endOfGroup<State, Action, Fact>(
-  { needsNoOrder }: Reconciler<State, Action, Fact>,
-  actions: readonly Action[],
-  from: number,
-): number {
-  let end = from;
-  while (end < actions.length && needsNoOrder?.(actions[end] as Action)) end++;
-  return Math.max(end, from + 1);
-}
-
-/** Runs `one` for a range, some at a time. After a failure nothing more is begun, and what is under way is waited for. */
-async function together(from: number, end: number, one: (index: number) => Promise<void>): Promise<void> {
-  if (end - from === 1) return one(from);
-  let next = from;
-  const failures: unknown[] = [];
-  const work = async () => {
-    while (next < end && failures.length === 0) {
-      try {
-        await one(next++);
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, end - from) }, work));
-  if (failures.length > 0) throw failures[0];
 }
 
 /** One action as a span of the trace that its object's change began. */

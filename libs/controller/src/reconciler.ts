@@ -34,11 +34,6 @@ export interface Reconciler<State, Action, Fact = unknown> {
   plan(state: State, now: Date): Plan<Action>;
   act(action: Action, signal: AbortSignal): Promise<Fact>;
   /**
-   * True for actions that may run at the same time as their neighbours of which this is true as well. Absent: all run
-   * one after the other, in the order of the plan.
-   */
-  needsNoOrder?(action: Action): boolean;
-  /**
    * Folds the outcome of the actions into the status to be written, for results that are known only here (an apply that
    * was refused, a measured value). `outcomes` is parallel to `plan.actions`. Absent: the first error fails the pass.
    */

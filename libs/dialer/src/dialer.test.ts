@@ -57,6 +57,33 @@ describe("dialer", () => {
   });
 
   it.each([
+    { method: "GET", key: "", twice: true },
+    { method: "POST", key: "run-1", twice: true },
+    { method: "POST", key: "", twice: false },
+  ])('sends a $method with the key "$key" over a kept connection: $twice', async ({ method, key, twice }) => {
+    const headers: Record<string, string> = key ? { "Idempotency-Key": key } : {};
+    const sockets = new Set<unknown>();
+    const onRequest = (request: { socket: unknown }) => sockets.add(request.socket);
+    server.on("request", onRequest);
+    for (let n = 0; n < 3; n++) await dialer().fetch(ask(`${base()}/kept`, { method, headers }));
+    server.off("request", onRequest);
+    expect(sockets.size).toBe(twice ? 1 : 3);
+  });
+
+  it("sends what may arrive twice again when a kept connection turns out to be closed", async () => {
+    const closing = createServer((request, response) => {
+      response.end(request.method);
+      // Closed without a word, after the answer, as servers do with idle connections.
+      response.once("finish", () => setImmediate(() => request.socket.resetAndDestroy()));
+    });
+    await new Promise<void>((resolve) => closing.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(closing.address() as AddressInfo).port}/`;
+    for (let n = 0; n < 20; n++) expect((await dialer().fetch(ask(url))).status).toBe(200);
+    closing.closeAllConnections();
+    closing.close();
+  });
+
+  it.each([
     { host: "169.254.169.254", why: "metadata address" },
     { host: "[::ffff:169.254.169.254]", why: "metadata address inside IPv6" },
     { host: "[::ffff:a9fe:a9fe]", why: "the same in hexadecimal" },

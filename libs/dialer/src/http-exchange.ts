@@ -29,8 +29,17 @@ const IDLE_CONNECTIONS = 256;
 const reuse = { keepAlive: true, timeout: IDLE_MS, maxFreeSockets: IDLE_CONNECTIONS };
 const agents = { http: new HttpAgent(reuse), https: new HttpsAgent(reuse) };
 
-/** Over node:http(s). Connections are reused; where the other side closed an idle one meanwhile, a new one is opened. */
-export const httpExchange: FetchImpl = (exchange) => attempt(exchange, true);
+const harmlessTwice: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** A request that may arrive twice: it changes nothing, or carries the key by which its receiver knows it again. */
+const repeatable = ({ method, headers }: Exchange): boolean =>
+  harmlessTwice.has(method) || Object.keys(headers).some((name) => name.toLowerCase() === "idempotency-key");
+
+/**
+ * Over node:http(s). Where the other side closed an idle connection meanwhile, the request is sent again on a new one, so
+ * only requests that may arrive twice go over kept connections.
+ */
+export const httpExchange: FetchImpl = (exchange) => attempt(exchange, repeatable(exchange));
 
 const attempt = (exchange: Exchange, mayReuse: boolean): Promise<DialResponse> =>
   new Promise((resolve, reject) => {
