@@ -4,11 +4,12 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
 import { checkNode, ensureBuilt, ensureInstalled, root } from "./setup.mjs";
 
 checkNode();
 ensureInstalled({ dev: false });
+// Only now: a clean clone has no packages before.
+const { build } = await import("esbuild");
 ensureBuilt();
 const folder = join(root, "bench");
 const names = readdirSync(folder)
