@@ -192,6 +192,15 @@ describe("applications", () => {
     expect((await server.call(`${APPS}/a3`)).status).toBe(404);
   });
 
+  it.each(["fields=items.metadata.name", "projects=default", "nameFilter=Prefix", "listOptions.fieldSelector=a%3Db"])(
+    "refuses the list query %s by name instead of answering with more",
+    async (query) => {
+      const { status, json } = await server.call(`${APPS}?${query}`);
+      expect(status).toBe(501);
+      expect(json.message).toContain(`list query "${query.split("=")[0]}"`);
+    },
+  );
+
   it("creates again only what is the same, unless upsert is said", async () => {
     await server.call(APPS, { body: application("twice") });
     expect((await server.call(APPS, { body: application("twice") })).status).toBe(200);

@@ -206,7 +206,10 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
         if (depth > limits.documentDepth) throw new LimitExceededError(`${prefix}: folders are nested too deep`);
         for (const entry of await repository.entries(id)) {
           const path = prefix + entry.name;
-          if (entry.kind === "blob" || entry.kind === "symlink") found.push({ path, id: entry.id, kind: entry.kind });
+          const { kind } = entry;
+          // A submodule is a folder: it counts where folders do.
+          if (kind === "blob" || kind === "symlink" || (kind === "submodule" && recurse))
+            found.push({ path, id: entry.id, kind });
           else if (entry.kind === "tree" && recurse) await walk(entry.id, `${path}/`, depth + 1);
           if (found.length > limits.renderFiles) {
             throw new LimitExceededError(`more than ${limits.renderFiles} files in one source`);

@@ -11,7 +11,7 @@ export interface TreeEntry {
 export interface TreeFile {
   readonly path: string;
   readonly id: string;
-  readonly kind: "blob" | "symlink";
+  readonly kind: "blob" | "symlink" | "submodule";
 }
 
 /** Parses a tree object; entries are in Git's order. */

@@ -340,6 +340,8 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     live.delete(name);
     entry?.abort.abort();
     await entry?.recorder.close();
+    // Who stopped has handed the record over: with two writers, one of the writes would fail or be lost.
+    if (stopped) return;
     const startedAt = own.state.phase === "running" ? own.state.startedAt : undefined;
     const message = given?.message ?? (await terminationMessage(name, own.attempt));
     const code = end === "unknown" ? 137 : end.code;
@@ -364,8 +366,8 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     const backOff = nextBackOff(own);
     own.backOff = backOff;
     own.retryAt = terminated.finishedAt + backOff;
-    await save();
-    wake();
+    // An end that could not be kept is reported all the same.
+    await save().finally(wake);
   }
 
   async function terminationMessage(name: string, attempt: number): Promise<string | undefined> {

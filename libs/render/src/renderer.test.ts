@@ -72,6 +72,14 @@ it("reads one folder, or all below it, through include and exclude", async () =>
   expect((await render({ directory: { ...plain, disableExtensionFilter: true } })).names).toEqual(["a", "b", "c"]);
 });
 
+it("refuses a submodule below a folder that is read recursively, by its path", async () => {
+  const commit = source.commit({ "app/a.yaml": configMap("a") });
+  source.git("update-index", "--add", "--cacheinfo", `160000,${commit},app/vendor/lib`);
+  source.git("commit", "--quiet", "--message", "a submodule");
+  await expect(render({ directory: { ...plain, recurse: true } })).rejects.toThrow("submodule app/vendor/lib");
+  expect((await render()).names).toEqual(["a"]);
+});
+
 it("renders again only what a commit touched, and once for many who ask", async () => {
   const renderer = createRenderer({ pool, cache: memoryCache() });
   source.commit({ "app/a.yaml": configMap("a"), "other/b.yaml": configMap("b") });

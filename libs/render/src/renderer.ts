@@ -91,9 +91,10 @@ export function createRenderer({ pool, cache }: { pool: RenderPool; cache: Cache
       checkDirectory(names, directory !== undefined, path);
       const clean = path.split("/").filter((part) => part !== "" && part !== ".");
       const prefix = clean.length > 0 ? `${clean.join("/")}/` : "";
-      const files = (await repository.files(tree, directory?.recurse ?? false)).filter((file) =>
-        selected(file, directory),
-      );
+      const all = await repository.files(tree, directory?.recurse ?? false);
+      const submodule = all.find((file) => file.kind === "submodule");
+      if (submodule) throw new UnimplementedError(`submodule ${prefix}${submodule.path} in a directory source`);
+      const files = all.filter((file) => selected(file, directory));
       for (const file of files) {
         if (file.kind === "symlink")
           throw new UnimplementedError(`symbolic link ${prefix}${file.path} in a directory source`);

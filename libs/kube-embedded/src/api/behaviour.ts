@@ -24,6 +24,10 @@ const storedOnly: Readonly<Record<string, string>> = {
 export function caveats(kind: ServedKind, object: KubeObject): string[] {
   const missing = storedOnly[kind.collection];
   if (missing) return [`${kind.kind} is stored only, ${missing}: see docs/compatibility.md`];
+  const version = kind.crd?.["spec"]?.versions?.find((one: { name: string }) => one.name === kind.version);
+  if (version?.deprecated) {
+    return [version.deprecationWarning ?? `${kind.group}/${kind.version} ${kind.kind} is deprecated`];
+  }
   if (kind.kind !== "CustomResourceDefinition") return [];
   const out: string[] = [];
   for (const version of object["spec"]?.versions ?? []) {

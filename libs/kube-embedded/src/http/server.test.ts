@@ -135,6 +135,23 @@ describe("bad input is answered with a Status and changes nothing", () => {
     expect(code).toBe(201);
     expect(headers["warning"]).toBe('299 - "duplicate field \\"metadata.labels.a\\"", 299 - "unknown field \\"bar\\""');
   });
+  it("tells the writers of a deprecated custom kind its warning", async () => {
+    const crd = JSON.parse(JSON.stringify(widgetCrd).replaceAll("idget", "odget").replace('"wi"', '"wo"'));
+    Object.assign(crd.spec.versions[0], { deprecated: true, deprecationWarning: "nothing acts on it" });
+    const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    expect((await ask("POST", definitions, JSON.stringify(crd))).code).toBe(201);
+    const wodgets = "/apis/tests.tiphys.dev/v1/namespaces/default/wodgets";
+    await until(async () => (await ask("GET", wodgets)).code === 200);
+    const body = JSON.stringify({
+      apiVersion: "tests.tiphys.dev/v1",
+      kind: "Wodget",
+      metadata: { name: "w" },
+      spec: { size: 1 },
+    });
+    const { code, headers } = await ask("POST", wodgets, body);
+    expect([code, headers["warning"]]).toEqual([201, '299 - "nothing acts on it"']);
+    await ask("DELETE", `${definitions}/${crd.metadata.name}`);
+  });
 });
 
 it("finds duplicate members at any depth", () => {

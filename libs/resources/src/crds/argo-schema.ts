@@ -36,6 +36,8 @@ export interface CrdParts {
   readonly columns?: readonly Record<string, unknown>[];
   readonly properties: Record<string, Schema>;
   readonly required?: readonly string[];
+  /** True for kinds that no controller acts on yet: every writer is told so by the API server. */
+  readonly notActedOn?: boolean;
 }
 
 export const ageColumn = {
@@ -65,6 +67,12 @@ export const crd = (parts: CrdParts): KubeObject => ({
         name: "v1alpha1",
         served: true,
         storage: true,
+        ...(parts.notActedOn
+          ? {
+              deprecated: true,
+              deprecationWarning: `argoproj.io/v1alpha1 ${parts.kind} is not implemented yet: nothing acts on it, see docs/compatibility.md`,
+            }
+          : {}),
         ...(parts.columns ? { additionalPrinterColumns: [...parts.columns] } : {}),
         schema: {
           openAPIV3Schema: object(

@@ -49,6 +49,7 @@ export const clusterWorkflowTemplateCrd = crd({
 /** CronWorkflow: a schedule that makes Workflows. */
 export const cronWorkflowCrd = crd({
   kind: "CronWorkflow",
+  notActedOn: true,
   plural: "cronworkflows",
   singular: "cronworkflow",
   shortNames: ["cwf", "cronwf"],
@@ -70,6 +71,7 @@ export const cronWorkflowCrd = crd({
 /** WorkflowEventBinding: an event sent to the API server that submits a Workflow. */
 export const workflowEventBindingCrd = crd({
   kind: "WorkflowEventBinding",
+  notActedOn: true,
   plural: "workfloweventbindings",
   singular: "workfloweventbinding",
   shortNames: ["wfeb"],
@@ -80,6 +82,7 @@ export const workflowEventBindingCrd = crd({
 /** WorkflowTaskSet: work of a workflow's agent (http and plugin templates). */
 export const workflowTaskSetCrd = crd({
   kind: "WorkflowTaskSet",
+  notActedOn: true,
   plural: "workflowtasksets",
   singular: "workflowtaskset",
   shortNames: ["wfts"],
@@ -124,6 +127,7 @@ export const workflowTaskResultCrd = crd({
 /** WorkflowArtifactGCTask: artifacts that a garbage collection pod deletes. */
 export const workflowArtifactGcTaskCrd = crd({
   kind: "WorkflowArtifactGCTask",
+  notActedOn: true,
   plural: "workflowartifactgctasks",
   singular: "workflowartifactgctask",
   shortNames: ["wfat"],
