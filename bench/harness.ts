@@ -30,8 +30,9 @@ const round = (value: number): number => Number(value.toPrecision(4));
 
 /**
  * Runs a benchmark five times (`--runs N`: N times), keeps the raw runs, prints median, least and most of every figure.
- * Times and rates are also put in proportion to the write limit of the control plane in the same run: a time as the
- * number of writes it takes that long to do (`_in_writes`), a rate as a fraction (`_of_write_limit`).
+ * All figures are also put in proportion to the write limit of the control plane in the same run: a time as the
+ * number of writes it takes that long to do (`_in_writes`), a rate as a fraction (`_of_write_limit`), memory as what stands
+ * behind a thousand writes per second (`_per_1000_writes_per_second`).
  */
 export async function bench({ name, run, runs = wantedRuns(), isolated = false }: Benchmark): Promise<void> {
   if (process.argv.includes(ALONE)) {
@@ -87,10 +88,12 @@ function inProportion(figures: Figures): Figures {
   for (const [figure, value] of Object.entries(figures)) {
     const prefix = prefixes.find((candidate) => figure.startsWith(candidate));
     const limit = prefix === undefined ? undefined : figures[prefix + LIMIT];
-    if (limit === undefined || figure.endsWith(LIMIT) || figure.includes("cpu")) continue;
-    if (figure.endsWith("seconds")) all[`${figure}_in_writes`] = value * limit;
-    if (figure.endsWith("_ms")) all[`${figure}_in_writes`] = (value / 1000) * limit;
+    if (limit === undefined || figure.endsWith(LIMIT) || figure.endsWith("_ratio")) continue;
     if (figure.endsWith("per_second")) all[`${figure}_of_write_limit`] = value / limit;
+    else if (/_us(_|$)/.test(figure)) all[`${figure}_in_writes`] = (value / 1_000_000) * limit;
+    else if (/_ms(_|$)/.test(figure)) all[`${figure}_in_writes`] = (value / 1000) * limit;
+    else if (figure.endsWith("seconds")) all[`${figure}_in_writes`] = value * limit;
+    else if (/_(mb|kb|bytes)(_|$)/.test(figure)) all[`${figure}_per_1000_writes_per_second`] = (value / limit) * 1000;
   }
   return all;
 }
