@@ -1,7 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { type Clock, sleep } from "@tiphys/clock";
 import { FailedPreconditionError, messageOf, UnavailableError } from "@tiphys/errors";
@@ -9,6 +8,7 @@ import type { RandomBytes } from "@tiphys/identity";
 import type { Informers, KubeClient } from "@tiphys/kube";
 import { types } from "@tiphys/resources";
 import type { Logger } from "@tiphys/telemetry";
+import { freePort } from "../ports.js";
 import { githubPush, type Push, startForge } from "./forge.js";
 import { openSettings, seedCluster, seedRepositories } from "./seed.js";
 import { playStory } from "./story.js";
@@ -139,19 +139,5 @@ function post(url: string, headers: Readonly<Record<string, string>>, body: stri
     call.once("timeout", () => call.destroy(new Error("timed out")));
     call.once("error", reject);
     call.end(body);
-  });
-}
-
-/** A port nobody listens on at this moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        address && typeof address === "object" ? resolve(address.port) : reject(new Error("no port")),
-      );
-    });
   });
 }
