@@ -7,6 +7,7 @@ import { clusterAnalysisTemplateCrd } from "./clusteranalysistemplate.js";
 import { eventBusCrd } from "./eventbus.js";
 import { eventSourceCrd } from "./eventsource.js";
 import { experimentCrd } from "./experiment.js";
+import { gatewayCrds } from "./gateway.js";
 import { rolloutCrd } from "./rollout.js";
 import { sensorCrd } from "./sensor.js";
 import {
@@ -40,4 +41,5 @@ export const allCrds: readonly KubeObject[] = [
   eventBusCrd,
   eventSourceCrd,
   sensorCrd,
+  ...gatewayCrds,
 ];
