@@ -46,6 +46,9 @@ export interface AppController extends Service {
   explain(key: ObjectKey): Promise<Explanation>;
 }
 
+/** Key of argocd-cmd-params-cm: "false" keeps the health of each resource out of the Application's status. */
+const PERSIST_HEALTH = "controller.resource.health.persist";
+
 /** The default project, which every installation has. */
 const defaultProject = (namespace: string): AppProject => ({
   apiVersion: "argoproj.io/v1alpha1",
@@ -77,6 +80,8 @@ export function createAppController(deps: AppControllerDeps): AppController {
     clock,
     random: deps.random,
     controlNamespace: namespace,
+    healthInResources: () =>
+      configMaps.get({ namespace, name: "argocd-cmd-params-cm" })?.["data"]?.[PERSIST_HEALTH]?.trim() !== "false",
     poll: () =>
       pollPeriod(configMaps.get({ namespace, name: "argocd-cm" }), {
         milliseconds: deps.pollMilliseconds ?? 120_000,

@@ -270,9 +270,9 @@ function retry(state: ApplicationState, current: OperationState, now: Date): Ope
   const delay = retryDelay({ ...current.operation.retry, limit: -1 }, retries - 1) ?? 0;
   const due = new Date(new Date(current.finishedAt ?? current.startedAt).getTime() + delay);
   const { target } = state;
-  const automated = current.operation.initiatedBy?.automated ?? false;
-  // An automated sync follows the newest commit: the fix must not wait for the end of its broken predecessor.
-  const newer = automated && target.ok && target.revision !== current.syncResult?.revision;
+  const follows = followsNewest(current.operation);
+  // The fix must not wait for the end of its broken predecessor.
+  const newer = follows && target.ok && target.revision !== current.syncResult?.revision;
   if (now < due && !newer) {
     return {
       operationState: current,
@@ -283,7 +283,7 @@ function retry(state: ApplicationState, current: OperationState, now: Date): Ope
   }
   const operation: Operation = clone(current.operation);
   let revision = current.syncResult?.revision ?? "";
-  if (automated && target.ok) {
+  if (follows && target.ok) {
     revision = target.revision;
     if (operation.sync) operation.sync.revision = revision;
   }
@@ -301,6 +301,13 @@ function retry(state: ApplicationState, current: OperationState, now: Date): Ope
     reasons: [{ code: "SyncRetries", message: newer ? "a newer commit is there" : `attempt #${retries} begins` }],
   };
 }
+
+/**
+ * Whether the retries of an operation sync the newest commit instead of the one it began with. `retry.refresh` says so;
+ * where it says nothing, those of an automated sync do. An operation with a source of its own has none that is newer.
+ */
+const followsNewest = ({ retry, initiatedBy, sync }: Operation): boolean =>
+  sync?.source === undefined && (retry?.refresh ?? initiatedBy?.automated ?? false);
 
 /** The retry strategy of an automated sync. */
 export const automatedRetry = (app: Application) => app.spec.syncPolicy?.retry ?? DEFAULT_RETRY;

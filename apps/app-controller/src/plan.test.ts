@@ -80,6 +80,7 @@ const state = (app: Application, desired: KubeObject[], live: KubeObject[]): App
     live: objects,
     operation: { target, live: objects, namespace: undefined, preflight: undefined },
     refreshRequested: false,
+    healthInResources: true,
     pollAt: new Date(now.getTime() + 120_000),
     freshChange: { id: "01ARZ3NDEKTSV4RRFFQ69G5FAV", traceparent: "" },
     schemas: () => ({ builtin: true }),
@@ -178,6 +179,40 @@ it("tells what the server refused, and tries again later", () => {
   const third = planApplication(state(application({}, waiting.status as ApplicationStatus), [configMap("a")], []), due);
   expect(operationOf(third)?.syncResult?.resources).toEqual([]);
   expect(operationOf(third)?.finishedAt).toBeUndefined();
+});
+
+it.each([
+  { given: { retry: { limit: 2 }, automated: true }, want: "abc", why: "automation follows the newest commit" },
+  { given: { retry: { limit: 2, refresh: false }, automated: true }, want: "old", why: "refresh: false keeps it" },
+  { given: { retry: { limit: 2 } }, want: "old", why: "what a person asked for stays what it was" },
+  { given: { retry: { limit: 2, refresh: true } }, want: "abc", why: "unless refresh: true lets it follow" },
+  { given: { retry: { limit: 2, refresh: true }, source }, want: "old", why: "a source of its own has none newer" },
+])("retries $want: $why", ({ given, want }) => {
+  const waiting: OperationState = {
+    operation: {
+      sync: { revision: "old", ...(given.source ? { source: given.source } : {}) },
+      retry: given.retry,
+      ...(given.automated ? { initiatedBy: { automated: true } } : {}),
+    },
+    phase: "Running",
+    startedAt: at(-60),
+    finishedAt: at(-60),
+    retryCount: 1,
+    syncResult: { revision: "old", source, resources: [] },
+  };
+  const plan = planApplication(state(application({}, { operationState: waiting }), [configMap("a")], []), now);
+  expect(operationOf(plan)?.syncResult?.revision).toBe(want);
+  expect(operationOf(plan)?.finishedAt).toBeUndefined();
+});
+
+it("leaves the health of each resource to the tree where argocd-cmd-params-cm says so", () => {
+  const given = { ...state(application(), [configMap("a")], []), healthInResources: false };
+  const status = planApplication(given, now).status as ApplicationStatus;
+  expect(status.resourceHealthSource).toBe("appTree");
+  expect(status.resources).toEqual([expect.not.objectContaining({ health: expect.anything() })]);
+  expect(status.health?.status).toBe("Missing");
+  const back = planApplication({ ...given, app: { ...given.app, status }, healthInResources: true }, now);
+  expect((back.status as ApplicationStatus).resourceHealthSource).toBeUndefined();
 });
 
 it("ends a terminated operation", () => {

@@ -38,6 +38,7 @@ export interface DeliveryDeps {
   readonly controlNamespace: string;
   /** How often a source is asked without a reason, asked anew each time. */
   readonly poll: () => PollPeriod;
+  readonly healthInResources: () => boolean;
 }
 
 export interface DeliveryReconciler extends Reconciler<ApplicationState, DeliveryAction, DeliveryFact> {
@@ -201,6 +202,7 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
         live: await collect(app, target),
         operation: undefined,
         refreshRequested: refresh !== undefined,
+        healthInResources: deps.healthInResources(),
         pollAt: entry?.until ?? new Date(now.getTime() + deps.poll().milliseconds),
         freshChange: newChange(now, deps.random),
         schemas: deps.schemas,

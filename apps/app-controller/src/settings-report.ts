@@ -6,7 +6,11 @@ import type { Logger, Metrics } from "@tiphys/telemetry";
 const reported = ["argocd-cm", "argocd-cmd-params-cm", "argocd-gpg-keys-cm", "argocd-notifications-cm"] as const;
 
 /** Keys that we honour, whatever they say. */
-const honoured: ReadonlySet<string> = new Set(["timeout.reconciliation", "timeout.reconciliation.jitter"]);
+const honoured: ReadonlySet<string> = new Set([
+  "controller.resource.health.persist",
+  "timeout.reconciliation",
+  "timeout.reconciliation.jitter",
+]);
 
 /** Values that ask for what we do anyway. */
 const asWeDo: Readonly<Record<string, readonly string[]>> = {

@@ -27,6 +27,8 @@ export interface ApplicationState {
   readonly live: ReadonlyMap<string, KubeObject>;
   readonly operation: OperationView | undefined;
   readonly refreshRequested: boolean;
+  /** Whether `status.resources` tells the health of each; else it is told by the resource tree alone. */
+  readonly healthInResources: boolean;
   /** When the source is asked again even if nothing changes. */
   readonly pollAt: Date;
   /** A new identity, in case this pass begins something that has none. */

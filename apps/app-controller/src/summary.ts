@@ -1,5 +1,12 @@
-import type { ApplicationCondition, ApplicationStatus, OperationState, RevisionHistory } from "@tiphys/resources";
+import type {
+  ApplicationCondition,
+  ApplicationStatus,
+  OperationState,
+  ResourceStatus,
+  RevisionHistory,
+} from "@tiphys/resources";
 import { type Comparison, imagesOf } from "./compare.js";
+import { externalUrlsOf } from "./external-urls.js";
 import { rfc3339 } from "./operation.js";
 import type { ApplicationState } from "./state.js";
 
@@ -19,7 +26,11 @@ export function summarize(
   const healthBefore = before.health;
   const health = comparison.health;
   const images = imagesOf(comparison.items);
-  const { conditions: _, operationState: __, ...kept } = before;
+  const externalURLs = externalUrlsOf(
+    app,
+    comparison.items.flatMap(({ live }) => live ?? []),
+  );
+  const { conditions: _, operationState: __, resourceHealthSource: ___, ...kept } = before;
   const conditions = conditionsOf(state, comparison, syncError, now);
   return {
     ...kept,
@@ -40,15 +51,20 @@ export function summarize(
           : rfc3339(now),
     },
     // Without a comparison the last known resources stay, so that what they name is still watched.
-    resources: target.ok ? [...comparison.resources] : (before.resources ?? []),
+    resources: target.ok
+      ? comparison.resources.map((resource) => (state.healthInResources ? resource : withoutHealth(resource)))
+      : (before.resources ?? []),
+    ...(state.healthInResources ? {} : { resourceHealthSource: "appTree" }),
     ...(conditions.length > 0 ? { conditions } : {}),
     ...(state.specProblem === undefined ? { reconciledAt: rfc3339(target.resolvedAt) } : {}),
     ...(target.ok ? { sourceType: target.sourceType } : {}),
-    summary: images.length > 0 ? { images } : {},
+    summary: { ...(externalURLs.length > 0 ? { externalURLs } : {}), ...(images.length > 0 ? { images } : {}) },
     controllerNamespace: state.controlNamespace,
     ...(operationState ? { operationState } : {}),
   };
 }
+
+const withoutHealth = ({ health: _, ...resource }: ResourceStatus): ResourceStatus => resource;
 
 function conditionsOf(
   state: ApplicationState,

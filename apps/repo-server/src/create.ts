@@ -9,6 +9,7 @@ import { types } from "@tiphys/resources";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
 import { credentialsFor, SECRET_TYPE_LABEL } from "./repository-secrets.js";
+import { reportUnusedSecrets } from "./unused-secrets.js";
 
 export interface RepoServerDeps {
   /** Folder of the mirrors; ours alone. */
@@ -114,6 +115,7 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
   const tracked = <T>(work: Promise<T>) => clock.track(work);
 
   let running = false;
+  let endReport = () => {};
   return {
     name: "repo-server",
     api: {
@@ -125,10 +127,12 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     },
     async start() {
       await Promise.all([secrets.synced, configMaps.synced]);
+      endReport = reportUnusedSecrets(secrets, namespace, { log, metrics });
       running = true;
     },
     async stop() {
       running = false;
+      endReport();
       repositories.close();
       await deps.pool.stop();
     },
