@@ -100,6 +100,7 @@ export function createDialer(deps: DialerDeps): Dialer {
         ...(request.insecureSkipVerify ? { insecureSkipVerify: true } : {}),
         ...(request.ca ? { ca: request.ca } : {}),
         ...(request.signal ? { signal: request.signal } : {}),
+        ...(request.sink ? { sink: request.sink } : {}),
       });
       const location = response.headers["location"];
       if (!REDIRECTS.has(response.status) || !location) return response;

@@ -24,6 +24,11 @@ export interface DialRequest {
   readonly insecureSkipVerify?: boolean;
   readonly ca?: string;
   readonly signal?: AbortSignal;
+  /**
+   * Takes the body of a 2xx answer piece by piece, so that it is never whole in memory; the response's body is empty then.
+   * The next piece comes when the last one is settled; an error ends the exchange.
+   */
+  readonly sink?: (chunk: Uint8Array, response: Omit<DialResponse, "body">) => void | Promise<void>;
 }
 
 export interface DialResponse {

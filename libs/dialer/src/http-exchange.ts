@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { CanceledError, DeadlineExceededError, LimitExceededError, UnavailableError } from "@tiphys/errors";
-import type { DialResponse } from "./dialer.js";
+import type { DialRequest, DialResponse } from "./dialer.js";
 
 export interface Exchange {
   readonly url: URL;
@@ -15,6 +15,7 @@ export interface Exchange {
   readonly insecureSkipVerify?: boolean;
   readonly ca?: string;
   readonly signal?: AbortSignal;
+  readonly sink?: DialRequest["sink"];
 }
 
 /** One request and its whole answer, within time and size. */
@@ -89,23 +90,27 @@ const attempt = (exchange: Exchange, mayReuse: boolean): Promise<DialResponse> =
         fail(new LimitExceededError(`the answer to ${name} is larger than ${exchange.maxBytes} bytes`));
       if (Number(response.headers["content-length"] ?? 0) > exchange.maxBytes && exchange.method !== "HEAD")
         return tooLarge();
+      const status = response.statusCode ?? 0;
+      const head = { status, headers: headersOf(response) };
+      const sink = status >= 200 && status < 300 ? exchange.sink : undefined;
+      let taking: Promise<void> | undefined;
       response.on("data", (chunk: Buffer) => {
         size += chunk.length;
         if (size > exchange.maxBytes) return tooLarge();
-        chunks.push(chunk);
+        if (!sink) return void chunks.push(chunk);
+        response.pause();
+        taking = Promise.resolve()
+          .then(() => (settled ? undefined : sink(chunk, head)))
+          .then(
+            () => void response.resume(),
+            (error) => fail(error instanceof Error ? error : new UnavailableError(String(error))),
+          );
       });
       response.on("error", (error) =>
         fail(new UnavailableError(`${name} broke off: ${error.message}`, { cause: error })),
       );
-      response.on("end", () =>
-        settle(() => {
-          const headers: Record<string, string> = {};
-          for (const [header, value] of Object.entries(response.headers)) {
-            if (value !== undefined) headers[header] = Array.isArray(value) ? value.join(", ") : value;
-          }
-          resolve({ status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks) });
-        }),
-      );
+      const ended = () => settle(() => resolve({ ...head, body: Buffer.concat(chunks) }));
+      response.on("end", () => (taking ? void taking.then(ended) : ended()));
     };
     const sent = (secure ? httpsRequest : httpRequest)(options, onResponse);
     sent.on("error", (error: NodeJS.ErrnoException) => {
@@ -119,3 +124,11 @@ const attempt = (exchange: Exchange, mayReuse: boolean): Promise<DialResponse> =
     if (exchange.body !== undefined) sent.setHeader("content-length", Buffer.byteLength(exchange.body));
     sent.end(exchange.body);
   });
+
+function headersOf(response: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [header, value] of Object.entries(response.headers)) {
+    if (value !== undefined) headers[header] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return headers;
+}

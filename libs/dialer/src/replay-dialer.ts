@@ -45,7 +45,10 @@ export function createReplayDialer(
       requests.push(request);
       const response = typeof answers === "function" ? answers(request) : listed(request);
       if (!response) throw new UnavailableError(`no recorded answer for ${request.method ?? "GET"} ${request.url}`);
-      return response;
+      if (!request.sink || response.status < 200 || response.status > 299) return response;
+      const { body, ...head } = response;
+      await request.sink(body, head);
+      return { ...head, body: new Uint8Array() };
     },
   };
 }

@@ -48,6 +48,22 @@ export const limits = {
   triggerResponseBytes: 64 * KiB,
   /** Bytes of one container's log that are kept. */
   podLogBytes: 10 * MiB,
+  /** One manifest or index of a registry (what registries take at most). */
+  ociManifestBytes: 4 * MiB,
+  /** An image's config, and other blobs that are read whole. */
+  ociConfigBytes: 8 * MiB,
+  /** One layer as it is sent. */
+  ociBlobBytes: 8 * 1024 * MiB,
+  /** Files of one image, unpacked: bytes, count, length of a path. */
+  imageBytes: 32 * 1024 * MiB,
+  imageFiles: 1_000_000,
+  imagePathBytes: 4096,
+  /** Unpacked bytes for each packed one, judged beyond `imageRatioFromBytes`. */
+  imageRatio: 400,
+  imageRatioFromBytes: 256 * MiB,
+  /** One request to a registry; sending a layer takes as long as `ociBlobMilliseconds`. */
+  ociRequestMilliseconds: 30_000,
+  ociBlobMilliseconds: 3_600_000,
   /** One message on the bus (NATS' max_payload default). */
   busMessageBytes: 1 * MiB,
 } as const;

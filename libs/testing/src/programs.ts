@@ -10,6 +10,7 @@ const howToGet = {
   chromium: "apt-get install chromium",
   sshd: "apt-get install openssh-server",
   git: "apt-get install git",
+  "docker-registry": "apt-get install docker-registry",
   kubectl: "node tools/programs.mjs",
   helm: "node tools/programs.mjs",
   "real-cluster": "start a control plane and name its kubeconfig in TIPHYS_REAL_KUBECONFIG",
