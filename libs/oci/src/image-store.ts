@@ -130,6 +130,7 @@ export async function createImageStore(deps: ImageStoreDeps): Promise<ImageStore
     if (!record) return undefined;
     const root = rootOf(record.chain);
     if (!(await exists(root))) return undefined;
+    // Real time: it is the file system's own that it stands beside.
     const now = new Date();
     await utimes(join(folder("images"), `${fileOf(id)}.json`), now, now).catch(() => {});
     return {
