@@ -20,7 +20,14 @@ import {
   retryPatch,
   undoPatch,
 } from "@tiphys/rollout";
-import { resumeWorkflow, stopWorkflow, suspendWorkflow, terminateWorkflow, validateWorkflow } from "@tiphys/workflow";
+import {
+  resumeWorkflow,
+  stopWorkflow,
+  suspendWorkflow,
+  terminateWorkflow,
+  unpacked,
+  validateWorkflow,
+} from "@tiphys/workflow";
 import { servedKind, servedResource } from "./resources.js";
 import { createWorkflowLogs } from "./workflow-logs.js";
 
@@ -46,6 +53,16 @@ export interface Selection {
 
 export type Operations = ReturnType<typeof createOperations>;
 
+/** Readers see the nodes of a workflow however they are stored; what cannot be read is shown as it lies. */
+function shown(object: KubeObject): KubeObject {
+  if (object.kind !== "Workflow") return object;
+  try {
+    return unpacked(object as KubeObject & { status?: unknown });
+  } catch {
+    return object;
+  }
+}
+
 /** What users can do, independent of how they asked: gRPC, REST and the console all call these. */
 export function createOperations({ client, clock, random, namespace: controlNamespace }: OperationsOptions) {
   const keyIn = (resource: string, namespace: string | undefined, name: string | undefined): ObjectKey => {
@@ -57,16 +74,17 @@ export function createOperations({ client, clock, random, namespace: controlName
   const born = () => changeAnnotations(newChange(clock.now(), random));
 
   async function get(resource: string, namespace: string | undefined, name: string | undefined): Promise<KubeObject> {
-    return await client.get(servedResource(resource).type, keyIn(resource, namespace, name));
+    return shown(await client.get(servedResource(resource).type, keyIn(resource, namespace, name)));
   }
 
-  function list({ resource, namespace, labelSelector, limit, continue: token }: Selection): Promise<KubeList> {
-    return client.list(servedResource(resource).type, {
+  async function list({ resource, namespace, labelSelector, limit, continue: token }: Selection): Promise<KubeList> {
+    const found = await client.list(servedResource(resource).type, {
       ...(namespace ? { namespace } : {}),
       ...(labelSelector ? { labelSelector } : {}),
       ...(limit ? { limit } : {}),
       ...(token ? { continue: token } : {}),
     });
+    return { ...found, items: found.items.map(shown) };
   }
 
   /** The present objects as ADDED, then every change; what cannot be watched is refused before the stream begins. */
@@ -82,13 +100,13 @@ export function createOperations({ client, clock, random, namespace: controlName
     };
     const { items, resourceVersion } = await client.list(type, common);
     return (async function* () {
-      for (const object of items) yield { type: "ADDED", object } as const;
+      for (const object of items) yield { type: "ADDED", object: shown(object) } as const;
       let from = resourceVersion;
       // The server may close a watch at any time; it goes on from the last version seen.
       while (!signal.aborted) {
         for await (const event of client.watch(type, { ...common, resourceVersion: from }, signal)) {
           from = event.type === "BOOKMARK" ? event.resourceVersion : (event.object.metadata.resourceVersion ?? from);
-          if (event.type !== "BOOKMARK") yield event;
+          if (event.type !== "BOOKMARK") yield { ...event, object: shown(event.object) };
         }
       }
     })();
@@ -172,6 +190,7 @@ export function createOperations({ client, clock, random, namespace: controlName
         syncStrategy: { hook: {} },
         ...(app["spec"]?.syncPolicy?.syncOptions ? { syncOptions: app["spec"].syncPolicy.syncOptions } : {}),
       },
+      ...(app["spec"]?.syncPolicy?.retry ? { retry: app["spec"].syncPolicy.retry } : {}),
     };
     const body = { metadata: { resourceVersion: app.metadata.resourceVersion, annotations: born() }, operation };
     return await client.patch(types.applications, key, { type: "merge", body });

@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { workspaceRoot } from "@tiphys/testing";
+import { eventually, workspaceRoot } from "@tiphys/testing";
 import { build } from "esbuild";
 
 let dir: string;
@@ -139,6 +139,27 @@ it("tries a report again while the controller is away, and gives up when it is r
   expect(reports).toHaveLength(1);
   answers = [401];
   expect(await run(["true"], result)).toMatchObject({ code: 64, stderr: expect.stringContaining("HTTP 401") });
+});
+
+it("reports the progress that the command writes, before the outputs", async () => {
+  const script =
+    'echo 1/4 > "$ARGO_PROGRESS_FILE"; while ! grep -q . "$SEEN" 2>/dev/null; do sleep 0.02; done; echo 4/4 > "$ARGO_PROGRESS_FILE"; echo done';
+  const seen = join(dir, "seen");
+  const ended = run(["sh", "-c", script], { ...result, ARGO_PROGRESS_FILE_TICK_DURATION: "20ms", SEEN: seen });
+  await eventually(() => reports.length > 0);
+  writeFileSync(seen, "yes");
+  expect(await ended).toMatchObject({ code: 0, stdout: "done\n" });
+  expect(reports.map(({ body }) => body)).toEqual([
+    { progress: "1/4" },
+    { progress: "4/4" },
+    { outputs: { exitCode: "0", result: "done" } },
+  ]);
+});
+
+it("keeps to itself what is no progress", async () => {
+  const script = 'echo soon > "$ARGO_PROGRESS_FILE"; sleep 0.1';
+  expect((await run(["sh", "-c", script], { ARGO_PROGRESS_FILE_TICK_DURATION: "10ms" })).code).toBe(0);
+  expect(reports).toEqual([]);
 });
 
 it("passes signals on", async () => {

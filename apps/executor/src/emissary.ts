@@ -11,6 +11,8 @@ const SCRIPT_FILE = "/argo/staging/script";
 /** How long a report is tried again while the workflow controller restarts. */
 const REPORT_FOR_MS = 120_000;
 const GRACE_MS = 10_000;
+/** How often the progress file is looked at, unless ARGO_PROGRESS_FILE_TICK_DURATION says. */
+const PROGRESS_MS = 3_000;
 
 interface Template {
   readonly script?: { readonly source?: string };
@@ -44,11 +46,14 @@ export async function emissary(
     file = join(staging, "script");
     writeFileSync(file, template.script?.source ?? "", { mode: 0o755 });
   }
+  const progress = followProgress(env);
   const run = await runCommand(
     command.map((arg) => (arg === SCRIPT_FILE && file ? file : arg)),
-    env,
+    progress ? { ...env, ARGO_PROGRESS_FILE: progress.file } : env,
     wantsResult,
   );
+  // Before the outputs go out: a report of progress that came after them would take them back.
+  await progress?.end();
   if (staging) rmSync(staging, { recursive: true, force: true });
   const report: Report = { outputs: { exitCode: String(run.code) } };
   if (wantsResult) report.outputs.result = run.stdout.replace(/\n$/, "");
@@ -170,23 +175,68 @@ function collect(parameters: NonNullable<NonNullable<Template["outputs"]>["param
 }
 
 /** Delivers the report; resolves to the reason when it was refused for good or nobody took it in time. */
+/** Reports what the command writes into its progress file, `done/all`, while it runs. */
+function followProgress(env: Readonly<Record<string, string | undefined>>) {
+  let folder: string | undefined;
+  let { ARGO_PROGRESS_FILE: file } = env;
+  try {
+    if (!file) {
+      folder = mkdtempSync(join(tmpdir(), "tiphys-progress-"));
+      file = join(folder, "progress");
+    }
+  } catch {
+    // An image whose file system cannot be written to has no progress to tell.
+    return undefined;
+  }
+  const path = file;
+  const [, count, unit] = /^(\d{1,6})(ms|s|m)$/.exec(env["ARGO_PROGRESS_FILE_TICK_DURATION"] ?? "") ?? [];
+  const wait = Math.max(10, Number(count) * { ms: 1, s: 1000, m: 60_000 }[unit ?? "s"]! || PROGRESS_MS);
+  let told = "";
+  let sending = Promise.resolve();
+  const look = () => {
+    let text: string;
+    try {
+      if (statSync(path).size > 64) return;
+      text = readFileSync(path, "utf8").trim();
+    } catch {
+      return;
+    }
+    if (text === told || !/^\d{1,9}\/\d{1,9}$/.test(text)) return;
+    told = text;
+    // One try: what was not told is told by the next report.
+    sending = sending.then(async () => void (await post({ progress: text }, env).catch(() => undefined)));
+  };
+  const timer = setInterval(look, wait);
+  return {
+    file: path,
+    async end() {
+      clearInterval(timer);
+      look();
+      await sending;
+      if (folder) rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const post = (body: object, env: Readonly<Record<string, string | undefined>>): Promise<Response> =>
+  fetch(`${env["TIPHYS_REPORT_URL"]}/tiphys.workflow.v1.TaskResultService/Report`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${env["TIPHYS_REPORT_TOKEN"]}` },
+    body: JSON.stringify(body),
+  });
+
 async function send(report: Report, env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
-  const url = `${env["TIPHYS_REPORT_URL"]}/tiphys.workflow.v1.TaskResultService/Report`;
   const until = Date.now() + REPORT_FOR_MS;
   for (let wait = 50; ; wait = Math.min(wait * 2, 2000)) {
     let problem: string;
     try {
-      const answer = await fetch(url, {
-        method: "POST",
-        headers: { "content-type": "application/json", authorization: `Bearer ${env["TIPHYS_REPORT_TOKEN"]}` },
-        body: JSON.stringify(report),
-      });
+      const answer = await post(report, env);
       const text = await answer.text();
       if (answer.ok) return undefined;
       problem = `reporting the outputs: HTTP ${answer.status} ${text.slice(0, 300)}`;
       if (answer.status < 500 && answer.status !== 429) return problem;
     } catch (error) {
-      problem = `reporting the outputs to ${url}: ${(error as Error).message}`;
+      problem = `reporting the outputs to ${env["TIPHYS_REPORT_URL"]}: ${(error as Error).message}`;
     }
     if (Date.now() + wait > until) return problem;
     await new Promise((resolve) => setTimeout(resolve, wait));

@@ -1,18 +1,20 @@
 import type { Server } from "node:http";
 import type { Archive } from "@tiphys/archive";
 import type { Bus } from "@tiphys/bus";
+import { deepEqual } from "@tiphys/canonical-json";
 import type { Clock } from "@tiphys/clock";
 import { createController, type RunningController } from "@tiphys/controller";
 import type { RandomBytes } from "@tiphys/identity";
 import type { Journal } from "@tiphys/journal";
-import type { Informers } from "@tiphys/kube";
-import { type ObjectKey, types } from "@tiphys/resources";
+import type { CacheChange, Informers } from "@tiphys/kube";
+import { type KubeObject, type ObjectKey, types } from "@tiphys/resources";
 import type { Secret } from "@tiphys/secret";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics, Tracer } from "@tiphys/telemetry";
 import { executorFiles } from "./executor-files.js";
 import { factPublisher } from "./facts.js";
-import { BY_WORKFLOW, workflowIndex, workflowReconciler } from "./reconciler.js";
+import { podFact } from "./pod-facts.js";
+import { BY_ORIGIN, BY_WORKFLOW, originIndex, workflowIndex, workflowReconciler } from "./reconciler.js";
 import { createReportServer, listen } from "./report-server.js";
 import { createTaskResultService, type TaskResultService } from "./task-results.js";
 
@@ -55,6 +57,11 @@ export interface WorkflowController extends Service {
   reportUrl(): string;
 }
 
+const seen = (pod: KubeObject) => {
+  const { labelledCompleted: _, ...fact } = podFact(pod);
+  return fact;
+};
+
 const POD_SELECTOR = "workflows.argoproj.io/workflow";
 
 /** The workflow controller: runs Workflows as pods, takes their executors' reports, archives what is over. */
@@ -69,6 +76,7 @@ export function createWorkflowController(deps: WorkflowControllerDeps): Workflow
   const caches = {
     pods: informers.informer(types.pods, { labelSelector: POD_SELECTOR, indexes }),
     results: informers.informer(types.workflowTaskResults, { indexes }),
+    workflows: informers.informer(types.workflows, { indexes: { [BY_ORIGIN]: originIndex } }),
     workflowTemplates: informers.informer(types.workflowTemplates),
     clusterWorkflowTemplates: informers.informer(types.clusterWorkflowTemplates),
   };
@@ -82,11 +90,17 @@ export function createWorkflowController(deps: WorkflowControllerDeps): Workflow
     reportUrl: () => url,
     ...(deps.archive ? { archive: deps.archive } : {}),
   });
-  const ofWorkflow = ({ object }: { object: Parameters<typeof workflowIndex>[0] }): ObjectKey[] =>
+  const ofWorkflow = ({ object }: Pick<CacheChange, "object">): ObjectKey[] =>
     workflowIndex(object).map((key) => {
       const [namespace, name] = key.split("/") as [string, string];
       return { namespace, name };
     });
+  /** A pod changes more often than what a workflow knows of it; our own label on it calls for no pass. */
+  const ofPod = (change: CacheChange): ObjectKey[] => {
+    const { type, object, previous } = change;
+    const same = type === "modified" && previous && deepEqual(seen(previous), seen(object));
+    return same ? [] : ofWorkflow(change);
+  };
   const controller = createController({
     name: "workflows",
     resource: types.workflows,
@@ -94,7 +108,7 @@ export function createWorkflowController(deps: WorkflowControllerDeps): Workflow
     reconciler,
     informers,
     watches: [
-      { resource: types.pods, labelSelector: POD_SELECTOR, keys: ofWorkflow },
+      { resource: types.pods, labelSelector: POD_SELECTOR, keys: ofPod },
       { resource: types.workflowTaskResults, keys: ofWorkflow },
     ],
     clock,

@@ -1,14 +1,15 @@
 import type { KubeObject, WorkflowTaskResult } from "@tiphys/resources";
-import type { ContainerFact, PodFact, TaskResultFact } from "@tiphys/workflow";
+import { type ContainerFact, LABEL, type PodFact, type TaskResultFact } from "@tiphys/workflow";
 import { RESULT_LABELS } from "./task-results.js";
 
 export const NODE_ID = "workflows.argoproj.io/node-id";
+const PROGRESS = "workflows.argoproj.io/progress";
 
 interface ContainerStatus {
   name: string;
   state?: {
     waiting?: { reason?: string; message?: string };
-    terminated?: { exitCode: number; reason?: string; message?: string };
+    terminated?: { exitCode: number; reason?: string; message?: string; startedAt?: string; finishedAt?: string };
   };
 }
 
@@ -29,23 +30,37 @@ export function podFact(pod: KubeObject): PodFact {
     ...(status.podIP ? { ip: status.podIP } : {}),
     ...(pod["spec"]?.nodeName ? { node: pod["spec"].nodeName } : {}),
     ...(pod.metadata.deletionTimestamp ? { deleting: true } : {}),
+    ...(pod.metadata.annotations?.[PROGRESS] ? { progress: pod.metadata.annotations[PROGRESS] } : {}),
+    ...(pod.metadata.labels?.[LABEL.completed] === "true" ? { labelledCompleted: true } : {}),
     containers: [
-      ...containers(status.initContainerStatuses, () => "init"),
-      ...containers(status.containerStatuses, (name) => (name === "main" ? "main" : "sidecar")),
+      ...containers(status.initContainerStatuses, pod["spec"]?.initContainers, () => "init"),
+      ...containers(status.containerStatuses, pod["spec"]?.containers, (name) =>
+        name === "main" ? "main" : "sidecar",
+      ),
     ],
   };
 }
 
+interface ContainerSpec {
+  name: string;
+  resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
+}
+
 function containers(
   statuses: ContainerStatus[] | undefined,
+  specs: ContainerSpec[] | undefined,
   kind: (name: string) => ContainerFact["kind"],
 ): ContainerFact[] {
-  return (statuses ?? []).map(({ name, state }) => ({
-    name,
-    kind: kind(name),
-    ...(state?.waiting ? { waiting: state.waiting } : {}),
-    ...(state?.terminated ? { terminated: state.terminated } : {}),
-  }));
+  return (statuses ?? []).map(({ name, state }) => {
+    const resources = state?.terminated && specs?.find((spec) => spec.name === name)?.resources;
+    return {
+      name,
+      kind: kind(name),
+      ...(state?.waiting ? { waiting: state.waiting } : {}),
+      ...(state?.terminated ? { terminated: state.terminated } : {}),
+      ...(resources ? { resources: { ...resources.limits, ...resources.requests } } : {}),
+    };
+  });
 }
 
 /** A WorkflowTaskResult as the engine sees it. */

@@ -8,17 +8,23 @@ import { limits } from "@tiphys/limits";
 import { type KubeObject, types, type Workflow, type WorkflowNodeStatus, type WorkflowStatus } from "@tiphys/resources";
 import type { Secret } from "@tiphys/secret";
 import {
+  type Baseline,
+  baselineOf,
   CREATING_FAILED,
   type Decision,
   decide,
   isDone,
   isFinal,
   LABEL,
+  origin,
   type PodFact,
+  packed,
   podName,
   REPORT_TOKEN_ENV,
+  stamp,
   type TaskResultFact,
   type TemplateSource,
+  unpacked,
   type WorkflowAction,
 } from "@tiphys/workflow";
 import type { ExecutorFiles } from "./executor-files.js";
@@ -31,6 +37,8 @@ export interface WorkflowState {
   readonly pods: readonly PodFact[];
   readonly taskResults: readonly TaskResultFact[];
   readonly templates: TemplateSource;
+  /** The last successful run of the same template. */
+  readonly baseline?: Baseline;
   readonly reportUrl: string;
   /** Set when the workflow carries no change yet: the one it gets. */
   readonly newChange?: Readonly<Record<string, string>>;
@@ -46,6 +54,8 @@ export interface ReconcilerParts {
   readonly informers: Informers;
   readonly pods: Informer;
   readonly results: Informer;
+  /** Workflows, indexed by what they are runs of. */
+  readonly workflows: Informer;
   readonly workflowTemplates: Informer;
   readonly clusterWorkflowTemplates: Informer;
   readonly clock: Clock;
@@ -62,12 +72,22 @@ export const workflowIndex = (object: KubeObject): readonly string[] => {
   return name ? [`${object.metadata.namespace}/${name}`] : [];
 };
 
+export const BY_ORIGIN = "origin";
+/** What workflows are runs of; only of those that succeeded. */
+export const originIndex = (object: KubeObject): readonly string[] => {
+  const from = object["status"]?.phase === "Succeeded" ? origin(object as Workflow) : undefined;
+  return from === undefined ? [] : [from];
+};
+
 const RETRY_MS = 5_000;
+/** Label patches under way at the same time. */
+const LABELLING = 10;
 
 /** Workflows: what the engine decides, read from and written to Kubernetes. */
 export function workflowReconciler(parts: ReconcilerParts): Reconciler<WorkflowState, WorkflowWrite> {
   const { informers } = parts;
   const { client } = informers;
+  const baselines = new WeakMap<KubeObject, Baseline>();
   const writes = (workflow: Workflow, decision: Decision): Plan<WorkflowWrite> => ({
     status: decision.status as Record<string, unknown>,
     ...metadataPatch(workflow, decision),
@@ -78,7 +98,7 @@ export function workflowReconciler(parts: ReconcilerParts): Reconciler<WorkflowS
   return {
     async observe(object, signal) {
       if (object.metadata.deletionTimestamp) return undefined;
-      const workflow = object as Workflow;
+      const workflow = unpacked(object as Workflow);
       const key = `${object.metadata.namespace}/${object.metadata.name}`;
       const mine = (other: KubeObject) =>
         !other.metadata.ownerReferences?.length ||
@@ -93,6 +113,7 @@ export function workflowReconciler(parts: ReconcilerParts): Reconciler<WorkflowS
         pods,
         taskResults,
         reportUrl: parts.reportUrl(),
+        ...baselineFor(workflow),
         templates: {
           workflowTemplate: (name) =>
             parts.workflowTemplates.get({ ...(namespace ? { namespace } : {}), name })?.["spec"],
@@ -121,6 +142,7 @@ export function workflowReconciler(parts: ReconcilerParts): Reconciler<WorkflowS
         taskResults: state.taskResults,
         executor: { volume: parts.files.volume, reportUrl: state.reportUrl },
         archive: parts.archive !== undefined,
+        ...(state.baseline ? { baseline: state.baseline } : {}),
         now,
       });
       return writes(workflow, decision);
@@ -139,6 +161,8 @@ export function workflowReconciler(parts: ReconcilerParts): Reconciler<WorkflowS
           }
         case "deletePod":
           return ignoreMissing(client.delete(types.pods, { namespace, name: action.name }, { signal }));
+        case "labelPods":
+          return labelPods(namespace, action.names, signal);
         case "deleteTaskResults": {
           const key = `${namespace}/${workflow.metadata.name}`;
           for (const result of parts.results.byIndex(BY_WORKFLOW, key)) {
@@ -161,8 +185,8 @@ export function workflowReconciler(parts: ReconcilerParts): Reconciler<WorkflowS
       }
     },
 
-    report(_state, plan, outcomes, now) {
-      return fold(plan, outcomes, now);
+    report(state, plan, outcomes, now) {
+      return fitted(state.workflow, fold(plan, outcomes, now), now);
     },
 
     describe({ action }) {
@@ -171,6 +195,8 @@ export function workflowReconciler(parts: ReconcilerParts): Reconciler<WorkflowS
           return `create Pod ${action.pod.metadata.name}`;
         case "deletePod":
           return `delete Pod ${action.name}`;
+        case "labelPods":
+          return `label ${action.names.length} pods as completed`;
         case "deleteTaskResults":
           return "delete the WorkflowTaskResults";
         case "archive":
@@ -187,6 +213,33 @@ export function workflowReconciler(parts: ReconcilerParts): Reconciler<WorkflowS
       return { spec: workflow.spec, phase: workflow.status?.phase ?? "", pods: count, results: taskResults.length };
     },
   };
+
+  function baselineFor(workflow: Workflow): { baseline?: Baseline } {
+    const from = isFinal(workflow.status) ? undefined : origin(workflow);
+    let newest: KubeObject | undefined;
+    for (const other of from === undefined ? [] : parts.workflows.byIndex(BY_ORIGIN, from)) {
+      if ((other["status"]?.startedAt ?? "") > (newest?.["status"]?.startedAt ?? "")) newest = other;
+    }
+    if (!newest) return {};
+    let baseline = baselines.get(newest);
+    if (!baseline) {
+      baseline = baselineOf(unpacked(newest as Workflow));
+      baselines.set(newest, baseline);
+    }
+    return { baseline };
+  }
+
+  async function labelPods(namespace: string, names: readonly string[], signal: AbortSignal): Promise<void> {
+    const open = [...names];
+    const body = { metadata: { labels: { [LABEL.completed]: "true" } } };
+    const work = async () => {
+      for (let name = open.pop(); name !== undefined; name = open.pop()) {
+        const patched = client.patch(types.pods, { namespace, name }, { type: "merge", body }, { signal });
+        await ignoreMissing(patched.then(() => {}));
+      }
+    };
+    await Promise.all(Array.from({ length: LABELLING }, work));
+  }
 
   /** A pod that the caches lack is asked for once more before it counts as gone. */
   async function addUnseenPods(workflow: Workflow, pods: PodFact[], signal: AbortSignal): Promise<void> {
@@ -210,7 +263,7 @@ export function workflowReconciler(parts: ReconcilerParts): Reconciler<WorkflowS
     results: TaskResultFact[],
     signal: AbortSignal,
   ): Promise<void> {
-    const reported = new Set(results.map((result) => result.nodeId));
+    const reported = new Set(results.flatMap((result) => (result.completed ? [result.nodeId] : [])));
     const open = new Set(openPods(workflow).map((node) => node.id));
     const namespace = workflow.metadata.namespace ?? "default";
     for (const pod of pods) {
@@ -222,7 +275,7 @@ export function workflowReconciler(parts: ReconcilerParts): Reconciler<WorkflowS
       const found = await client
         .get(types.workflowTaskResults, { namespace, name: pod.nodeId }, { signal })
         .catch(() => undefined);
-      if (found) {
+      if (found && resultFact(found).completed) {
         results.push(resultFact(found));
         continue;
       }
@@ -304,6 +357,35 @@ function fold(plan: Plan<WorkflowWrite>, outcomes: readonly Outcome<unknown>[], 
     ...(status ? { status: status as Record<string, unknown> } : {}),
     ...(patch ? { patch } : {}),
     ...(lookAgainAt ? { lookAgainAt } : {}),
+  };
+}
+
+/** The plan with its status in the form in which it is stored; a run that has become too large for that ends. */
+function fitted(workflow: Workflow, plan: Plan<WorkflowWrite>, now: Date): Plan<WorkflowWrite> {
+  if (!plan.status) return plan;
+  const result = packed(workflow, plan.status as WorkflowStatus);
+  if (result.ok) return { ...plan, status: result.status as Record<string, unknown> };
+  const message = `the workflow is too large: ${result.bytes} bytes with its nodes compressed, ${limits.workflowBytes} at most; keeping nodes in a database (offloading) is not implemented yet: see docs/compatibility.md`;
+  const before = packed(workflow, workflow.status ?? {});
+  const metadata = plan.patch?.["metadata"] as { labels?: Record<string, unknown> } | undefined;
+  return {
+    status: {
+      ...(before.ok ? before.status : {}),
+      phase: "Error",
+      message,
+      startedAt: workflow.status?.startedAt ?? stamp(now),
+      finishedAt: stamp(now),
+      conditions: [
+        { type: "PodRunning", status: "False" },
+        { type: "Completed", status: "True" },
+      ],
+    },
+    patch: {
+      ...plan.patch,
+      metadata: { ...metadata, labels: { ...metadata?.labels, [LABEL.completed]: "true", [LABEL.phase]: "Error" } },
+    },
+    actions: plan.actions,
+    reasons: [{ code: "LimitExceeded", message }],
   };
 }
 

@@ -16,6 +16,8 @@ export interface TaskReport {
   readonly phase?: "Error" | "Failed";
   readonly message?: string;
   readonly outputs?: WorkflowOutputs;
+  /** `done/all`; a report of nothing else comes while the command runs. */
+  readonly progress?: string;
 }
 
 /** The service that executors call: stores a report as the WorkflowTaskResult of its node. Safe to repeat. */
@@ -47,7 +49,7 @@ export function createTaskResultService(deps: { client: KubeClient; signingKey: 
         metadata: {
           name: subject.node,
           namespace,
-          labels: { [RESULT_LABELS.workflow]: subject.workflow, [RESULT_LABELS.completed]: "true" },
+          labels: { [RESULT_LABELS.workflow]: subject.workflow, [RESULT_LABELS.completed]: String(!underway(report)) },
           ownerReferences: [
             { apiVersion: workflow.apiVersion, kind: workflow.kind, name: workflow.metadata.name, uid: subject.uid },
           ],
@@ -71,13 +73,19 @@ export function createTaskResultService(deps: { client: KubeClient; signingKey: 
 
 const LONGEST_MESSAGE = 4096;
 
+const underway = ({ progress, outputs, phase }: TaskReport): boolean =>
+  progress !== undefined && outputs === undefined && phase === undefined;
+
 function checked(body: unknown): TaskReport {
   if (typeof body !== "object" || body === null) throw new InvalidArgumentError("", "a report must be an object");
-  const { phase, message, outputs } = body as Record<string, unknown>;
+  const { phase, message, outputs, progress } = body as Record<string, unknown>;
   if (phase !== undefined && phase !== "Error" && phase !== "Failed")
     throw new InvalidArgumentError("phase", "must be Error or Failed");
   if (message !== undefined && typeof message !== "string") throw new InvalidArgumentError("message", "must be a text");
+  if (progress !== undefined && !(typeof progress === "string" && /^\d{1,9}\/\d{1,9}$/.test(progress)))
+    throw new InvalidArgumentError("progress", "must be done/all, such as 3/10");
   return {
+    ...(progress ? { progress } : {}),
     ...(phase ? { phase } : {}),
     ...(message ? { message: message.slice(0, LONGEST_MESSAGE) } : {}),
     ...(outputs === undefined ? {} : { outputs: checkedOutputs(outputs) }),

@@ -35,6 +35,10 @@ export const limits = {
   restBodyBytes: 5 * MiB,
   /** A script's or container's captured `outputs.result` (Argo Workflows' 256 kB). */
   taskResultBytes: 256 * KiB,
+  /** A workflow as JSON above which its nodes are stored compressed (Argo Workflows' 1 MiB). */
+  workflowBytes: 1 * MiB,
+  /** A workflow's nodes, decompressed. */
+  workflowNodesBytes: 64 * MiB,
   /** Recursion of templates (Argo Workflows' 100). */
   templateDepth: 100,
   /** Items of one withItems/withParam/withSequence loop. */

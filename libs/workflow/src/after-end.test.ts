@@ -11,6 +11,7 @@ function after(
     archive?: boolean;
     labels?: Record<string, string>;
     results?: TaskResultFact[];
+    unlabelled?: boolean;
   } = {},
 ): Decision {
   const phase = options.phase ?? "Succeeded";
@@ -26,7 +27,7 @@ function after(
       nodes: { wf: { id: "wf", name: "wf", displayName: "wf", type: "Pod", phase } },
     },
   };
-  const pods: PodFact[] = [{ name: "wf", nodeId: "wf", phase, containers: [] }];
+  const pods: PodFact[] = [{ name: "wf", nodeId: "wf", phase, containers: [], labelledCompleted: !options.unlabelled }];
   const now = new Date(finished.getTime() + (options.seconds ?? 0) * 1000);
   return decide({
     workflow,
@@ -81,4 +82,9 @@ it("archives once, and drops the task results", () => {
   expect(first.labels["workflows.argoproj.io/workflow-archiving-status"]).toBe("Archived");
   const again = after({}, { archive: true, labels: { "workflows.argoproj.io/workflow-archiving-status": "Archived" } });
   expect(actions(again)).toEqual([]);
+});
+
+it("says on pods that nobody waits for them, unless they go anyway", () => {
+  expect(after({}, { unlabelled: true }).actions).toEqual([{ type: "labelPods", names: ["wf"] }]);
+  expect(actions(after({ podGC: { strategy: "OnPodCompletion" } }, { unlabelled: true }))).toEqual(["deletePod"]);
 });

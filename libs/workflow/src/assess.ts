@@ -1,5 +1,7 @@
 import type { WorkflowNodeStatus } from "@tiphys/resources";
 import type { ContainerFact, PodFact, TaskResultFact } from "./facts.js";
+import { isDone } from "./nodes.js";
+import { resourcesDuration } from "./usage.js";
 
 /** Start of the message of a node whose pod could not be created yet; such a pod is created, not missed. */
 export const CREATING_FAILED = "creating the pod failed, will try again: ";
@@ -13,17 +15,28 @@ export function assessPod(
   pod: PodFact | undefined,
   result: TaskResultFact | undefined,
 ): Partial<WorkflowNodeStatus> {
+  const assessed = assess(node, pod, result);
+  const used = pod && isDone(assessed) ? resourcesDuration(pod.containers) : undefined;
+  return used ? { ...assessed, resourcesDuration: used } : assessed;
+}
+
+function assess(
+  node: WorkflowNodeStatus,
+  pod: PodFact | undefined,
+  result: TaskResultFact | undefined,
+): Partial<WorkflowNodeStatus> {
   const reported = result?.completed ? outputsOf(result) : {};
   if (!pod) {
     // The executor reports before its container ends, so a report of success outlives the pod.
     if (result?.completed && result.outputs?.exitCode === "0" && !isBad(result.phase)) {
-      return { phase: "Succeeded", progress: "1/1", ...reported };
+      return { phase: "Succeeded", progress: complete(node), ...reported };
     }
     return { phase: "Error", message: "pod deleted", ...reported };
   }
   const place = {
     ...(pod.ip ? { podIP: pod.ip } : {}),
     ...(pod.node ? { hostNodeName: pod.node } : {}),
+    ...progressed(result?.progress ?? pod.progress),
   };
   switch (pod.phase) {
     case "Pending":
@@ -33,7 +46,14 @@ export function assessPod(
     case "Succeeded":
       if (isBad(result?.phase))
         return { ...place, ...reported, phase: result?.phase as "Error", message: result?.message };
-      return { ...place, ...reported, ...exit(pod, result), phase: "Succeeded", message: undefined, progress: "1/1" };
+      return {
+        ...place,
+        ...reported,
+        ...exit(pod, result),
+        phase: "Succeeded",
+        message: undefined,
+        progress: complete({ ...node, ...place }),
+      };
     case "Failed": {
       const { phase, message } = isBad(result?.phase)
         ? { phase: result?.phase as "Error", message: result?.message }
@@ -44,6 +64,17 @@ export function assessPod(
       return { ...place, phase: node.phase ?? "Pending" };
   }
 }
+
+/** Progress that a step reports of itself; what is not `done/all` is nothing. */
+function progressed(text: string | undefined): Partial<WorkflowNodeStatus> {
+  const [, done, all] = /^(\d{1,9})\/(\d{1,9})$/.exec(text ?? "") ?? [];
+  return all !== undefined && Number(all) > 0 && Number(done) <= Number(all) ? { progress: `${done}/${all}` } : {};
+}
+
+const complete = ({ progress }: WorkflowNodeStatus): string => {
+  const all = progress?.split("/")[1] ?? "1";
+  return `${all}/${all}`;
+};
 
 const isBad = (phase: string | undefined): boolean => phase === "Error" || phase === "Failed";
 

@@ -7,6 +7,7 @@ import type {
   WorkflowStatus,
   WorkflowTemplateSpec,
 } from "@tiphys/resources";
+import type { Baseline } from "./baseline.js";
 import { Engine, type WorkflowAction } from "./engine.js";
 import type { PodFact, TaskResultFact, TemplateSource } from "./facts.js";
 import { globalsOf } from "./globals.js";
@@ -14,7 +15,7 @@ import { effectiveSpec, type Library, type TemplateHolder } from "./library.js";
 import { hasFailed, isDone, Nodes, stamp } from "./nodes.js";
 import { parameterText } from "./parameters.js";
 import type { ExecutorSettings } from "./pod.js";
-import { progressOf } from "./progress.js";
+import { sumUp } from "./progress.js";
 import { Scope } from "./scope.js";
 import { validateWorkflow, type WorkflowProblem } from "./validate.js";
 
@@ -32,6 +33,8 @@ export interface DecideInput {
   readonly taskResults: readonly TaskResultFact[];
   readonly executor: ExecutorSettings;
   readonly archive: boolean;
+  /** The last successful run of the same template, when there is one. */
+  readonly baseline?: Baseline;
   readonly now: Date;
 }
 
@@ -72,6 +75,7 @@ function next(input: DecideInput): Decision {
     if (problems.length > 0) return refused(input, status, problems);
     status.startedAt = stamp(now);
     status.phase = "Running";
+    if (input.baseline && input.baseline.seconds > 0) status.estimatedDuration = input.baseline.seconds;
   } else if (status.phase === "Pending") status.phase = "Running";
   return run(input, status, spec, templates);
 }
@@ -79,7 +83,7 @@ function next(input: DecideInput): Decision {
 function run(input: DecideInput, status: WorkflowStatus, spec: WorkflowSpec, templates: TemplateSource): Decision {
   const { workflow, now } = input;
   const name = workflow.metadata.name;
-  const nodes = new Nodes(name, status, now);
+  const nodes = new Nodes(name, status, now, input.baseline);
   const library: Library = { scope: "local", resource: name, spec };
   const globals = globalsOf(workflow, spec, status, now);
   const started = Date.parse(status.startedAt ?? "");
@@ -145,7 +149,9 @@ function run(input: DecideInput, status: WorkflowStatus, spec: WorkflowSpec, tem
     status.storedTemplates = { ...status.storedTemplates, ...newTemplates(status, engine.stored) };
   }
   status.nodes = nodes.result();
-  status.progress = progressOf(nodes);
+  const { progress, resourcesDuration } = sumUp(nodes);
+  status.progress = progress;
+  if (resourcesDuration) status.resourcesDuration = resourcesDuration;
   const running = nodes.active.get("") ?? 0;
   status.conditions = [{ type: "PodRunning", status: running > 0 ? "True" : "False" }];
   const reasons = [...engine.waitingFor].map((text) => ({ code: "Waiting", message: text }));
@@ -155,7 +161,7 @@ function run(input: DecideInput, status: WorkflowStatus, spec: WorkflowSpec, tem
       status,
       labels: { [LABEL.completed]: "false", [LABEL.phase]: status.phase ?? "", ...spec.workflowMetadata?.labels },
       annotations: { "workflows.argoproj.io/pod-name-format": "v2", ...spec.workflowMetadata?.annotations },
-      actions: [...engine.actions, ...podGarbage(spec, nodes, input.pods, false)],
+      actions: [...engine.actions, ...afterPods(spec, nodes, input.pods, false)],
       reasons,
       ...(engine.lookAgainAt ? { lookAgainAt: engine.lookAgainAt } : {}),
     };
@@ -208,7 +214,7 @@ function finish(
       ...(input.archive ? { [LABEL.archiving]: "Pending" } : {}),
     },
     annotations: { ...spec.workflowMetadata?.annotations },
-    actions: [...engine.actions, ...podGarbage(spec, nodes, input.pods, true)],
+    actions: [...engine.actions, ...afterPods(spec, nodes, input.pods, true)],
     reasons: [{ code: phase, message: message ?? "the workflow is over" }],
     ...(ttl === undefined ? {} : { lookAgainAt: new Date(ttl) }),
   };
@@ -226,7 +232,7 @@ function afterEnd(input: DecideInput, status: WorkflowStatus): Decision {
   }
   if (input.taskResults.length > 0) actions.push({ type: "deleteTaskResults" });
   const nodes = new Nodes(workflow.metadata.name, status, now);
-  actions.push(...podGarbage(spec, nodes, input.pods, true));
+  actions.push(...afterPods(spec, nodes, input.pods, true));
   const ttl = timeToLive(spec, status);
   const due = ttl !== undefined && now.getTime() >= ttl;
   if (due && !workflow.metadata.deletionTimestamp) actions.push({ type: "deleteWorkflow" });
@@ -401,6 +407,18 @@ function timeToLive(spec: WorkflowSpec, status: WorkflowStatus): number | undefi
   const own = status.phase === "Succeeded" ? ttlStrategy?.secondsAfterSuccess : ttlStrategy?.secondsAfterFailure;
   const seconds = own ?? ttlStrategy?.secondsAfterCompletion;
   return seconds === undefined || Number.isNaN(finished) ? undefined : finished + seconds * 1000 + 1000;
+}
+
+/** Pods whose nodes are done: those that are not wanted any more go, the others say that nobody waits for them. */
+function afterPods(spec: WorkflowSpec, nodes: Nodes, pods: readonly PodFact[], over: boolean): WorkflowAction[] {
+  const garbage = podGarbage(spec, nodes, pods, over);
+  const going = new Set(garbage.map((action) => (action.type === "deletePod" ? action.name : "")));
+  const names = pods.flatMap((pod) => {
+    const open = pod.labelledCompleted || pod.deleting || going.has(pod.name);
+    const ended = pod.phase === "Succeeded" || pod.phase === "Failed";
+    return !open && ended && isDone(nodes.byId(pod.nodeId)) ? [pod.name] : [];
+  });
+  return names.length > 0 ? [...garbage, { type: "labelPods", names }] : garbage;
 }
 
 function podGarbage(spec: WorkflowSpec, nodes: Nodes, pods: readonly PodFact[], over: boolean): WorkflowAction[] {

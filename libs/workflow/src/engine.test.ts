@@ -1,6 +1,8 @@
 import type { NodePhase, Workflow, WorkflowNodeStatus, WorkflowStatus } from "@tiphys/resources";
 import { load } from "js-yaml";
 import {
+  type Baseline,
+  baselineOf,
   type Decision,
   decide,
   isFinal,
@@ -16,6 +18,7 @@ interface End {
   readonly result?: string;
   readonly parameters?: Record<string, string>;
   readonly phase?: "Running";
+  readonly progress?: string;
 }
 type Ends = (node: string, pod: { command: string[]; env: Record<string, string> }) => End;
 
@@ -34,6 +37,7 @@ class World {
   >();
   passes = 0;
   decisions: Decision[] = [];
+  baseline?: Baseline;
 
   constructor(
     yaml: string,
@@ -58,6 +62,7 @@ class World {
       taskResults: [...this.results.values()],
       executor,
       archive: false,
+      ...(this.baseline ? { baseline: this.baseline } : {}),
       now: this.now,
     });
     for (const action of decision.actions) {
@@ -67,6 +72,9 @@ class World {
         this.specs.set(annotations?.["workflows.argoproj.io/node-name"] ?? "", action.pod as never);
         this.pods.set(action.nodeId, { name, nodeId: action.nodeId, phase: "Pending", containers: [] });
       }
+      if (action.type === "labelPods")
+        for (const [id, pod] of this.pods)
+          if (action.names.includes(pod.name)) this.pods.set(id, { ...pod, labelledCompleted: true });
       if (action.type === "deletePod")
         for (const [id, pod] of this.pods) if (pod.name === action.name) this.pods.delete(id);
     }
@@ -89,13 +97,28 @@ class World {
         command: [...main.command, ...(main.args ?? [])],
         env: Object.fromEntries(main.env.map(({ name, value }) => [name, value])),
       });
-      if (end.phase === "Running") continue;
+      if (end.phase === "Running") {
+        if (end.progress) this.results.set(id, { nodeId: id, completed: false, progress: end.progress });
+        this.pods.set(id, { ...pod, phase: "Running" });
+        continue;
+      }
       const exitCode = end.exitCode ?? 0;
       moved = true;
       this.pods.set(id, {
         ...pod,
         phase: exitCode === 0 ? "Succeeded" : "Failed",
-        containers: [{ name: "main", kind: "main", terminated: { exitCode, reason: "Error" } }],
+        containers: [
+          {
+            name: "main",
+            kind: "main",
+            terminated: {
+              exitCode,
+              reason: "Error",
+              startedAt: "2026-01-01T00:00:00Z",
+              finishedAt: "2026-01-01T00:00:20Z",
+            },
+          },
+        ],
       });
       this.results.set(id, {
         nodeId: id,
@@ -535,4 +558,60 @@ it("decides 200 pods at a time within milliseconds", () => {
   );
   expect(world.run().phase).toBe("Succeeded");
   expect(world.passes).toBeLessThan(6);
+});
+
+const NESTED = `{entrypoint: main, templates: [{name: main, steps: [[{name: a, template: sh}, {name: b, template: sh}]]}, {name: sh, container: {image: i, command: [c]}}]}`;
+
+it("sums up what pods took, for every node above them and the whole run", () => {
+  const world = new World(NESTED);
+  // 20 seconds of 100m CPU and 100Mi, which is what a container counts for that asks for nothing.
+  const one = { cpu: 2, memory: 20 };
+  expect(world.run().resourcesDuration).toEqual({ cpu: 4, memory: 40 });
+  expect(world.node("wf[0].a").resourcesDuration).toEqual(one);
+  expect(world.node("wf[0]").resourcesDuration).toEqual({ cpu: 4, memory: 40 });
+  expect([...world.pods.values()].every((pod) => pod.labelledCompleted)).toBe(true);
+});
+
+it("shows the progress that a step reports, and completes it", () => {
+  let over = false;
+  const world = new World(NESTED, (name) =>
+    name.endsWith("a") && !over ? { phase: "Running", progress: "3/10" } : {},
+  );
+  world.pass();
+  world.finishPods();
+  world.pass();
+  expect(world.node("wf[0].a").progress).toBe("3/10");
+  expect(world.workflow.status?.progress).toBe("4/11");
+  over = true;
+  expect(world.run().progress).toBe("11/11");
+});
+
+it("expects of a run what the last one took", () => {
+  const world = new World(NESTED);
+  const before = new World(NESTED);
+  before.run();
+  before.workflow.metadata.name = "wf";
+  const done: Workflow = {
+    ...before.workflow,
+    status: {
+      ...before.workflow.status,
+      startedAt: "2026-01-01T00:00:00Z",
+      finishedAt: "2026-01-01T00:01:30Z",
+      nodes: Object.fromEntries(
+        Object.entries(before.workflow.status?.nodes ?? {}).map(([id, node]) => [
+          id,
+          {
+            ...node,
+            startedAt: "2026-01-01T00:00:00Z",
+            finishedAt: node.type === "Pod" ? "2026-01-01T00:00:40Z" : null,
+          },
+        ]),
+      ),
+    },
+  };
+  world.baseline = baselineOf(done);
+  world.run();
+  expect(world.workflow.status?.estimatedDuration).toBe(90);
+  expect(world.node("wf[0].b").estimatedDuration).toBe(40);
+  expect(world.node("wf").estimatedDuration).toBeUndefined();
 });

@@ -27,6 +27,8 @@ import { runSteps } from "./steps.js";
 export type WorkflowAction =
   | { readonly type: "createPod"; readonly nodeId: string; readonly pod: KubeObject }
   | { readonly type: "deletePod"; readonly name: string }
+  /** Marks pods as completed: nobody waits for them any more. */
+  | { readonly type: "labelPods"; readonly names: readonly string[] }
   | { readonly type: "deleteTaskResults" }
   | { readonly type: "archive" }
   | { readonly type: "deleteWorkflow" };

@@ -12,6 +12,10 @@ export interface PodFact {
   readonly deleting?: boolean;
   readonly startedAt?: string;
   readonly finishedAt?: string;
+  /** `done/all`, as the pod's own annotation says. */
+  readonly progress?: string;
+  /** It carries the label of pods that nobody has to look at any more. */
+  readonly labelledCompleted?: boolean;
   readonly containers: readonly ContainerFact[];
 }
 
@@ -19,7 +23,15 @@ export interface ContainerFact {
   readonly name: string;
   readonly kind: "main" | "init" | "sidecar";
   readonly waiting?: { readonly reason?: string; readonly message?: string };
-  readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly message?: string };
+  readonly terminated?: {
+    readonly exitCode: number;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly startedAt?: string;
+    readonly finishedAt?: string;
+  };
+  /** Quantities by resource: requests, and limits where nothing is requested. */
+  readonly resources?: Readonly<Record<string, string>>;
 }
 
 /** What an executor reported of its pod. */

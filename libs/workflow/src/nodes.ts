@@ -1,12 +1,13 @@
 import { deepEqual } from "@tiphys/canonical-json";
 import type { WorkflowNodeStatus, WorkflowStatus } from "@tiphys/resources";
+import type { Baseline } from "./baseline.js";
 import { nodeId, wideNodeId } from "./names.js";
 
 /** Seconds in RFC 3339, as Kubernetes writes times. */
 export const stamp = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, "Z");
 
 const DONE: ReadonlySet<string> = new Set(["Succeeded", "Failed", "Error", "Skipped", "Omitted"]);
-export const isDone = (node: WorkflowNodeStatus | undefined): boolean => DONE.has(node?.phase ?? "");
+export const isDone = (node: Pick<WorkflowNodeStatus, "phase"> | undefined): boolean => DONE.has(node?.phase ?? "");
 export const hasFailed = (node: WorkflowNodeStatus | undefined): boolean =>
   node?.phase === "Failed" || node?.phase === "Error";
 
@@ -23,6 +24,7 @@ export class Nodes {
     private readonly workflow: string,
     status: WorkflowStatus | undefined,
     private readonly now: Date,
+    private readonly baseline?: Baseline,
   ) {
     this.table = { ...status?.nodes };
     for (const node of Object.values(this.table)) {
@@ -54,7 +56,13 @@ export class Nodes {
 
   create(node: Omit<WorkflowNodeStatus, "id" | "startedAt">): WorkflowNodeStatus {
     const id = this.idOf(node.name);
-    const created: WorkflowNodeStatus = { id, ...node, startedAt: stamp(this.now) };
+    const estimate = this.baseline?.nodes.get(node.name.slice(this.workflow.length));
+    const created: WorkflowNodeStatus = {
+      id,
+      ...node,
+      startedAt: stamp(this.now),
+      ...(estimate ? { estimatedDuration: estimate } : {}),
+    };
     if (isDone(created)) created.finishedAt = stamp(this.now);
     this.ids.set(node.name, id);
     this.table[id] = created;

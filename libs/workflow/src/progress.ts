@@ -1,8 +1,15 @@
 import type { WorkflowNodeStatus } from "@tiphys/resources";
 import type { Nodes } from "./nodes.js";
+import { type ResourcesDuration, sumDurations } from "./usage.js";
 
-/** Writes `done/all` pods into every node above a pod, and gives that of the whole run. */
-export function progressOf(nodes: Nodes): string {
+export interface Totals {
+  /** `done/all`. */
+  readonly progress: string;
+  readonly resourcesDuration?: ResourcesDuration;
+}
+
+/** Writes the progress of pods, and what they took, into every node above them; gives that of the whole run. */
+export function sumUp(nodes: Nodes): Totals {
   const parents = new Map<string, string>();
   for (const node of nodes.all()) {
     if (!["Retry", "TaskGroup", "StepGroup"].includes(node.type)) continue;
@@ -12,21 +19,27 @@ export function progressOf(nodes: Nodes): string {
   }
   const sums = new Map<string, [number, number]>();
   const total: [number, number] = [0, 0];
+  const durations = new Map<string, ResourcesDuration>();
+  let duration: ResourcesDuration | undefined;
   for (const node of nodes.all()) {
     if (node.type !== "Pod") continue;
     const [done, all] = (node.progress ?? "0/1").split("/").map(Number) as [number, number];
     total[0] += done;
     total[1] += all;
+    const { resourcesDuration: own } = node;
+    if (own) duration = sumDurations(duration, own);
     for (const above of ancestors(nodes, parents, node)) {
+      if (own) durations.set(above, sumDurations(durations.get(above), own));
       const sum = sums.get(above) ?? [0, 0];
       sums.set(above, [sum[0] + done, sum[1] + all]);
     }
   }
   for (const [id, [done, all]] of sums) {
     const node = nodes.byId(id);
-    if (node) nodes.update(node, { progress: `${done}/${all}` });
+    const taken = durations.get(id);
+    if (node) nodes.update(node, { progress: `${done}/${all}`, ...(taken ? { resourcesDuration: taken } : {}) });
   }
-  return `${total[0]}/${total[1]}`;
+  return { progress: `${total[0]}/${total[1]}`, ...(duration ? { resourcesDuration: duration } : {}) };
 }
 
 function ancestors(nodes: Nodes, parents: ReadonlyMap<string, string>, node: WorkflowNodeStatus): Set<string> {

@@ -21,7 +21,7 @@ import {
 import { Secret } from "@tiphys/secret";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { eventually, workspaceRoot } from "@tiphys/testing";
-import { isFinal, resumeWorkflow, terminateWorkflow } from "@tiphys/workflow";
+import { isFinal, resumeWorkflow, terminateWorkflow, unpacked } from "@tiphys/workflow";
 import { build } from "esbuild";
 import { load } from "js-yaml";
 import { createWorkflowController, REPORT_PATH, type WorkflowController } from "../index.js";
@@ -266,6 +266,38 @@ export function describeWorkflows(open: () => Promise<WorkflowCluster>, { crashe
       const { items } = await world.client.list(types.workflowTaskResults, { namespace: world.namespace });
       return items.length === 0;
     });
+  });
+
+  it("says of every node what it took, and of its pods that nobody waits for them", async () => {
+    await world.submit(
+      "measured",
+      `{entrypoint: main, templates: [{name: main, container: {image: alpine, command: [sh, -c], args: ["sleep 1.2"], resources: {requests: {cpu: "1"}}}}]}`,
+    );
+    const { status } = await world.finished("measured");
+    expect(status?.resourcesDuration).toMatchObject({ cpu: expect.any(Number), memory: expect.any(Number) });
+    expect(status?.resourcesDuration?.["cpu"]).toBeGreaterThanOrEqual(1);
+    await eventually(async () =>
+      (await world.pods("measured")).every(
+        (pod) => pod.metadata.labels?.["workflows.argoproj.io/completed"] === "true",
+      ),
+    );
+  });
+
+  it("compresses the nodes of a run that becomes large, and goes on", async () => {
+    await world.submit(
+      "large",
+      `{entrypoint: main, templates: [{name: main, steps: [[{name: make, template: make, withSequence: {count: 6}}], [{name: count, template: count, arguments: {parameters: [{name: all, value: "{{steps.make.outputs.result}}"}]}}]]}, {name: make, script: {image: alpine, command: [sh], source: "head -c 250000 /dev/zero | tr '\\\\0' x"}}, {name: count, inputs: {parameters: [{name: all}]}, suspend: {duration: 0}}]}`,
+    );
+    const stored = await world.finished("large");
+    expect(stored.status).toMatchObject({ phase: "Succeeded", progress: "6/6", compressedNodes: expect.any(String) });
+    expect(stored.status?.nodes).toBeUndefined();
+    const nodes = nodesOf(unpacked(stored).status);
+    expect(nodes.filter((node) => node.outputs?.result?.length === 250_000)).toHaveLength(6);
+    const count = nodes.find((node) => node.displayName === "count");
+    expect(JSON.parse(String(count?.inputs?.parameters?.[0]?.value))).toHaveLength(6);
+    await eventually(() => [...world.archived.values()].some((record) => record.name === "large"));
+    const record = [...world.archived.values()].find(({ name }) => name === "large");
+    expect(nodesOf((record?.object as Workflow | undefined)?.status)).toHaveLength(nodes.length);
   });
 
   it("retries what fails, keeps its exit code, and fails in the end", async () => {

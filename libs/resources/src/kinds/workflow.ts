@@ -170,6 +170,10 @@ export interface WorkflowNodeStatus {
   startedAt?: string | null;
   finishedAt?: string | null;
   progress?: string;
+  /** Seconds that this took in the last successful run of the template. */
+  estimatedDuration?: number;
+  /** Seconds by resource. */
+  resourcesDuration?: Readonly<Record<string, number>>;
   podIP?: string;
   hostNodeName?: string;
   inputs?: WorkflowArguments;
@@ -187,6 +191,10 @@ export interface WorkflowStatus {
   progress?: string;
   message?: string;
   nodes?: Record<string, WorkflowNodeStatus>;
+  /** The nodes as gzip and base64, in place of `nodes`, of a workflow that would be too large otherwise. */
+  compressedNodes?: string;
+  estimatedDuration?: number;
+  resourcesDuration?: Readonly<Record<string, number>>;
   storedTemplates?: Record<string, WorkflowTemplateSpec>;
   storedWorkflowTemplateSpec?: WorkflowSpec;
   outputs?: WorkflowOutputs;
