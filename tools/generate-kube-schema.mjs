@@ -6,42 +6,17 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+const raw = (path) => JSON.parse(execFileSync("kubectl", ["get", "--raw", path], { maxBuffer: 64 << 20 }).toString());
+/** Groups in the order the server gives them, which is discovery's; custom resources have no place here. */
+const custom = new Set(
+  raw("/apis/apiextensions.k8s.io/v1/customresourcedefinitions").items.map(({ spec }) => spec.group),
+);
 const groupVersions = [
   ["", "v1"],
-  ["apps", "v1"],
-  ["batch", "v1"],
-  ["apiextensions.k8s.io", "v1"],
-  ["authentication.k8s.io", "v1"],
-  ["authorization.k8s.io", "v1"],
-  ["autoscaling", "v1"],
-  ["autoscaling", "v2"],
-  ["coordination.k8s.io", "v1"],
-  ["discovery.k8s.io", "v1"],
-  ["events.k8s.io", "v1"],
-  ["networking.k8s.io", "v1"],
-  ["policy", "v1"],
-  ["rbac.authorization.k8s.io", "v1"],
-  ["scheduling.k8s.io", "v1"],
-  ["storage.k8s.io", "v1"],
+  ...raw("/apis")
+    .groups.filter(({ name }) => !custom.has(name))
+    .flatMap(({ name, versions }) => versions.map(({ version }) => [name, version])),
 ];
-/** Served by the real server, but not by ours in any form: they would be accepted and do nothing. */
-const left = new Set([
-  "bindings",
-  "componentstatuses",
-  "ipaddresses",
-  "servicecidrs",
-  "volumeattachments",
-  "csinodes",
-  "csidrivers",
-  "csistoragecapacities",
-  "volumeattributesclasses",
-  "nodes/proxy",
-  "pods/proxy",
-  "services/proxy",
-  "pods/resize",
-]);
-
-const raw = (path) => JSON.parse(execFileSync("kubectl", ["get", "--raw", path], { maxBuffer: 64 << 20 }).toString());
 const folder = (group, version) => (group === "" ? `api/${version}` : `apis/${group}/${version}`);
 
 const definitions = {};
@@ -114,12 +89,11 @@ for (const [group, version] of groupVersions) {
   }
   const { resources } = raw(`/${folder(group, version)}`);
   for (const resource of resources) {
-    if (resource.name.includes("/") || left.has(resource.name)) continue;
-    if (group === "autoscaling" && version === "v1") continue;
+    if (resource.name.includes("/")) continue;
     const definition = byKind[`${group}/${version}/${resource.kind}`];
     define(definition);
     const subresources = resources
-      .filter((other) => other.name.startsWith(`${resource.name}/`) && !left.has(other.name))
+      .filter((other) => other.name.startsWith(`${resource.name}/`))
       .map(({ name, kind, verbs, ...other }) => {
         const entry = { name: name.slice(resource.name.length + 1), kind, verbs };
         if (other.group) Object.assign(entry, { group: other.group, version: other.version });
@@ -140,6 +114,7 @@ for (const [group, version] of groupVersions) {
       shortNames: resource.shortNames ?? [],
       categories: resource.categories ?? [],
       verbs: resource.verbs,
+      ...(resource.storageVersionHash ? { storageVersionHash: resource.storageVersionHash } : {}),
       subresources,
       definition,
     });

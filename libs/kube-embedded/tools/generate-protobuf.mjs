@@ -18,6 +18,12 @@ const moduleDir = (name) =>
 const api = moduleDir("api");
 const machinery = moduleDir("apimachinery");
 const packages = {
+  "admissionregistration/v1": api,
+  "certificates/v1": api,
+  "events/v1": api,
+  "flowcontrol/v1": api,
+  "node/v1": api,
+  "resource/v1": api,
   "core/v1": api,
   "apps/v1": api,
   "batch/v1": api,
@@ -29,6 +35,8 @@ const packages = {
   "coordination/v1": api,
   "discovery/v1": api,
   "scheduling/v1": api,
+  // Not served: members of a served kind are of it.
+  "scheduling/v1alpha3": api,
   "storage/v1": api,
   "authentication/v1": api,
   "authorization/v1": api,
@@ -43,6 +51,7 @@ const scalars = {
   float64: "d",
   "[]byte": "y",
   "types.UID": "s",
+  "types.NodeName": "s",
 };
 const special = {
   "meta/v1.Time": "T",
@@ -112,8 +121,10 @@ function code(goType, scope) {
 }
 
 const needed = new Set();
-const roots = [...structs.keys()].filter((name) =>
-  structs.get(name).some(({ goType }) => goType === "metav1.ObjectMeta" || goType === "ObjectMeta"),
+const roots = [...structs.keys()].filter(
+  (name) =>
+    !name.includes("alpha") &&
+    structs.get(name).some(({ goType }) => goType === "metav1.ObjectMeta" || goType === "ObjectMeta"),
 );
 const out = {};
 for (const name of [...roots, "meta/v1.DeleteOptions"]) needed.add(name);

@@ -63,6 +63,18 @@ const withGeneration = new Set([
   "PriorityClass",
   "EndpointSlice",
   "CustomResourceDefinition",
+  "PodTemplate",
+  "ResourceSlice",
+  "DeviceClass",
+  "FlowSchema",
+  "PriorityLevelConfiguration",
+  "CSIDriver",
+  "MutatingAdmissionPolicy",
+  "MutatingAdmissionPolicyBinding",
+  "MutatingWebhookConfiguration",
+  "ValidatingAdmissionPolicy",
+  "ValidatingAdmissionPolicyBinding",
+  "ValidatingWebhookConfiguration",
 ]);
 
 class Kind implements BuiltinKind {
@@ -103,7 +115,7 @@ class Kind implements BuiltinKind {
   }
 
   applyDefaults(object: KubeObject): KubeObject {
-    const defaults = defaultersOf(this.group, this.kind);
+    const defaults = defaultersOf(this.group, this.version, this.kind);
     if (defaults === undefined) return object;
     const copy = clone(object);
     defaults(copy);

@@ -84,7 +84,8 @@ export function identified(kind: ServedKind, body: unknown): KubeObject {
       `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: json: cannot unmarshal ${Array.isArray(metadata) ? "array" : typeof metadata} into Go struct field ${kind.kind}.metadata of type v1.ObjectMeta`,
     );
   }
-  return { ...given, apiVersion, kind: kind.kind, metadata } as KubeObject;
+  // In the order that objects are shown in; lists rely on it to leave the type out.
+  return Object.assign({ kind: kind.kind, apiVersion, metadata }, given, { kind: kind.kind, apiVersion, metadata });
 }
 
 const versionOf = (apiVersion: unknown): string =>

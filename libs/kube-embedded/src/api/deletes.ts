@@ -5,7 +5,7 @@ import { checkNamespaceDeletion } from "./admission.js";
 import { CLEANUP_FINALIZER, CRDS } from "./crds.js";
 import type { ServedKind } from "./kinds.js";
 import { timestamp } from "./names.js";
-import type { Parts, Target } from "./parts.js";
+import { inVersion, type Parts, type Target, toStored } from "./parts.js";
 import * as status from "./status.js";
 import { current, isFinished } from "./writes.js";
 
@@ -61,10 +61,13 @@ export function removeNow(parts: Parts, target: Target, options: DeleteOptions):
   if (kind.collection === "/namespaces") draft["status"] = { ...draft["status"], phase: "Terminating" };
   if (isFinished(kind, draft)) {
     if (options.dryRun) return { gone: true, object: draft };
-    return { gone: true, object: store.remove(kind.collection, marked ? draft : found) };
+    return {
+      gone: true,
+      object: inVersion(kind, store.remove(kind.collection, toStored(kind, marked ? draft : found))),
+    };
   }
   if (options.dryRun || same(draft, found)) return { gone: false, object: options.dryRun ? draft : found };
-  return { gone: false, object: store.put(kind.collection, draft) };
+  return { gone: false, object: inVersion(kind, store.put(kind.collection, toStored(kind, draft))) };
 }
 
 const same = (a: KubeObject, b: KubeObject): boolean =>

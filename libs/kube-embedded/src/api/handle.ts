@@ -125,7 +125,7 @@ export async function handle(parts: HandlerParts, request: ApiRequest): Promise<
           object: await writeScale(parts, target(request.name), { body: request.body as KubeObject }, request.context),
         };
       }
-      return { type: "object", object: await update(parts, target(request.name), request.body, request.context) };
+      return { type: "object", ...(await update(parts, target(request.name), request.body, request.context)) };
     }
     case "patch": {
       if (subresource === "scale") {

@@ -13,6 +13,7 @@ import {
   validateMetadata,
 } from "@tiphys/kube-schema";
 import type { KubeObject, ResourceType } from "@tiphys/resources";
+import { type Conversion, conversionOf } from "./conversions.js";
 import { fieldsOf } from "./fields.js";
 import type { FieldOf } from "./selectors.js";
 
@@ -31,6 +32,8 @@ export interface ServedKind extends ResourceType {
   readonly verbs: readonly string[];
   /** Collection of the store; the versions of a kind share it. */
   readonly collection: string;
+  /** Present when the stored form has other fields than this version. */
+  readonly conversion?: Conversion;
   readonly subresources: readonly {
     name: string;
     kind: string;
@@ -61,8 +64,8 @@ export interface ServedKind extends ResourceType {
 export const collectionOf = ({ group, resource }: Pick<ResourceType, "group" | "resource">): string =>
   `${group}/${resource}`;
 
-/** Groups whose builtin kinds exist only as views of another group. */
-const unserved = new Set(["events.k8s.io"]);
+/** Kinds that are another view of objects kept elsewhere. */
+const collections: Readonly<Record<string, string>> = { "events.k8s.io/events": "/events" };
 
 const SCALE: ScalePaths = {
   replicas: ["spec", "replicas"],
@@ -71,6 +74,7 @@ const SCALE: ScalePaths = {
 };
 
 function served(kind: BuiltinKind): ServedKind {
+  const conversion = conversionOf(kind);
   return {
     group: kind.group,
     version: kind.version,
@@ -82,7 +86,8 @@ function served(kind: BuiltinKind): ServedKind {
     shortNames: kind.shortNames,
     categories: kind.categories,
     verbs: kind.verbs,
-    collection: collectionOf(kind),
+    collection: collections[collectionOf(kind)] ?? collectionOf(kind),
+    ...(conversion ? { conversion } : {}),
     subresources: kind.subresources,
     get schema() {
       return kind.schema;
@@ -101,7 +106,7 @@ function served(kind: BuiltinKind): ServedKind {
   };
 }
 
-const builtins: readonly ServedKind[] = builtinKinds.filter(({ group }) => !unserved.has(group)).map(served);
+const builtins: readonly ServedKind[] = builtinKinds.map(served);
 
 const CUSTOM_VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const SUBRESOURCE_VERBS = ["get", "patch", "update"];

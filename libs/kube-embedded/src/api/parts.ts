@@ -37,8 +37,14 @@ export interface Target {
   readonly subresource?: string;
 }
 
-/** The stored object in the version that was asked for (conversion "none": only the name of the version differs). */
+/** The stored object in the version that was asked for; most versions of a kind differ in their name alone. */
 export function inVersion(kind: ServedKind, object: KubeObject): KubeObject {
   const apiVersion = kind.group ? `${kind.group}/${kind.version}` : kind.version;
-  return object.apiVersion === apiVersion ? object : Object.freeze({ ...object, apiVersion });
+  if (object.apiVersion === apiVersion) return object;
+  const shown = kind.conversion ? kind.conversion.fromStored(object) : object;
+  return Object.freeze({ ...shown, apiVersion, kind: kind.kind });
 }
+
+/** The object in the form it is kept in. */
+export const toStored = (kind: ServedKind, object: KubeObject): KubeObject =>
+  kind.conversion ? kind.conversion.toStored(object) : object;

@@ -29,9 +29,33 @@ const statusAtCreate: Readonly<Record<string, (object: KubeObject) => Status>> =
 
 /** Fields that the writer of the object, or of one of its subresources, cannot own. */
 export function resetFields(kind: ServedKind, subresource: string | undefined): readonly (readonly string[])[] {
-  if (subresource === "status") return kind.builtin ? [["spec"]] : [["spec"], ["metadata"]];
-  return kind.hasStatus ? [["status"]] : [];
+  const special = resetBySubresource[`${kind.collection}/${subresource ?? ""}`];
+  if (special) return special;
+  if (subresource === "status")
+    return kind.builtin && !keepsMetadataWithStatus.has(kind.collection) ? SPEC : SPEC_AND_METADATA;
+  return kind.hasStatus ? STATUS : NONE;
 }
+const NONE: readonly (readonly string[])[] = [];
+const SPEC = [["spec"]];
+const STATUS = [["status"]];
+const SPEC_AND_METADATA = [["spec"], ["metadata"]];
+
+/** Builtin kinds whose status is written without their metadata, as custom resources' are. */
+const keepsMetadataWithStatus = new Set([
+  "apiextensions.k8s.io/customresourcedefinitions",
+  "apiregistration.k8s.io/apiservices",
+  "networking.k8s.io/servicecidrs",
+  "resource.k8s.io/resourceclaims",
+  "storage.k8s.io/volumeattachments",
+  "admissionregistration.k8s.io/validatingadmissionpolicies",
+  "flowcontrol.apiserver.k8s.io/flowschemas",
+  "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations",
+]);
+
+const resetBySubresource: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  "/pods/status": [["spec"], ["metadata", "deletionTimestamp"], ["metadata", "ownerReferences"]],
+  "apps/deployments/status": [["spec"], ["metadata", "labels"]],
+};
 
 export function prepareCreate(kind: ServedKind, object: KubeObject): void {
   if (!kind.hasStatus) {
@@ -56,9 +80,10 @@ export function prepareUpdate(
 ): KubeObject {
   if (subresource === "status") {
     // Builtin kinds take labels and annotations along with their status (a Deployment's labels excepted), custom ones do not.
-    const metadata = kind.builtin
-      ? { ...old.metadata, labels: object.metadata.labels, annotations: object.metadata.annotations }
-      : { ...old.metadata };
+    const metadata =
+      kind.builtin && !keepsMetadataWithStatus.has(kind.collection)
+        ? { ...old.metadata, labels: object.metadata.labels, annotations: object.metadata.annotations }
+        : { ...old.metadata };
     if (kind.collection === "apps/deployments") metadata.labels = old.metadata.labels;
     metadata.managedFields = object.metadata.managedFields;
     metadata.resourceVersion = object.metadata.resourceVersion;
@@ -95,9 +120,13 @@ export function bumpsGeneration(kind: ServedKind, next: KubeObject, old: KubeObj
       return true;
     }
     if (kind.collection === "discovery.k8s.io/endpointslices") {
-      return !deepEqual(next["endpoints"], old["endpoints"]) || !deepEqual(next["ports"], old["ports"]);
+      return (
+        ["endpoints", "ports", "addressType"].some((field) => !deepEqual(next[field], old[field])) ||
+        !deepEqual(next.metadata.labels, old.metadata.labels)
+      );
     }
-    return !deepEqual(next["spec"], old["spec"]);
+    const field = stateField[kind.collection] ?? "spec";
+    return !deepEqual(next[field], old[field]);
   }
   const wanted = (object: KubeObject) => {
     const { metadata: _metadata, status, apiVersion: _version, ...rest } = object;
@@ -106,22 +135,72 @@ export function bumpsGeneration(kind: ServedKind, next: KubeObject, old: KubeObj
   return !deepEqual(wanted(next), wanted(old));
 }
 
-export const startsWithGeneration = (kind: ServedKind): boolean => kind.builtin?.hasGeneration ?? true;
+/** Where the wanted state of a kind stands, if not in its spec. */
+const stateField: Readonly<Record<string, string>> = {
+  "/podtemplates": "template",
+  "admissionregistration.k8s.io/mutatingwebhookconfigurations": "webhooks",
+  "admissionregistration.k8s.io/validatingwebhookconfigurations": "webhooks",
+};
 
-/** Kinds that a PUT without resourceVersion may not overwrite. */
+/** A CSIDriver begins to count with its first change. */
+export const startsWithGeneration = (kind: ServedKind): boolean =>
+  (kind.builtin?.hasGeneration ?? true) && kind.collection !== "storage.k8s.io/csidrivers";
+
+/** Builtin kinds that a write without resourceVersion may not overwrite; custom ones are all like that. */
+const conditionalOnly = new Set([
+  "apiextensions.k8s.io/customresourcedefinitions",
+  "apiregistration.k8s.io/apiservices",
+  "admissionregistration.k8s.io/mutatingadmissionpolicies",
+  "admissionregistration.k8s.io/mutatingadmissionpolicybindings",
+  "admissionregistration.k8s.io/mutatingwebhookconfigurations",
+  "admissionregistration.k8s.io/validatingadmissionpolicies",
+  "admissionregistration.k8s.io/validatingadmissionpolicybindings",
+  "admissionregistration.k8s.io/validatingwebhookconfigurations",
+  "coordination.k8s.io/leases",
+  "node.k8s.io/runtimeclasses",
+  "policy/poddisruptionbudgets",
+  "storage.k8s.io/csidrivers",
+  "storage.k8s.io/csinodes",
+  "storage.k8s.io/csistoragecapacities",
+  "storage.k8s.io/volumeattachments",
+]);
 export const needsResourceVersion = (kind: ServedKind): boolean =>
-  kind.crd !== undefined || kind.collection === "apiextensions.k8s.io/customresourcedefinitions";
+  kind.crd !== undefined || conditionalOnly.has(kind.collection);
+
+/** Kinds that a PUT creates when they are not there. */
+const createdByUpdate = new Set([
+  "/endpoints",
+  "/events",
+  "/limitranges",
+  "/services",
+  "coordination.k8s.io/leases",
+  "node.k8s.io/runtimeclasses",
+  "rbac.authorization.k8s.io/clusterrolebindings",
+  "rbac.authorization.k8s.io/clusterroles",
+  "rbac.authorization.k8s.io/rolebindings",
+  "rbac.authorization.k8s.io/roles",
+]);
+export const createsOnUpdate = (kind: ServedKind): boolean => createdByUpdate.has(kind.collection);
 
 /** Kinds whose removal is answered with the object instead of a Status. */
 const returnsDeleted = new Set([
-  "/pods",
-  "/services",
-  "/serviceaccounts",
+  "/namespaces",
   "/persistentvolumeclaims",
   "/persistentvolumes",
+  "/pods",
   "/podtemplates",
   "/resourcequotas",
-  "/namespaces",
+  "/serviceaccounts",
+  "/services",
+  "resource.k8s.io/deviceclasses",
+  "resource.k8s.io/resourceclaims",
+  "resource.k8s.io/resourceclaimtemplates",
+  "resource.k8s.io/resourceslices",
+  "storage.k8s.io/csidrivers",
+  "storage.k8s.io/csinodes",
+  "storage.k8s.io/storageclasses",
+  "storage.k8s.io/volumeattachments",
+  "storage.k8s.io/volumeattributesclasses",
 ]);
 export const returnsDeletedObject = (kind: ServedKind): boolean => returnsDeleted.has(kind.collection);
 

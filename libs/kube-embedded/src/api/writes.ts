@@ -7,7 +7,7 @@ import { decodeBody } from "./body.js";
 import { CRDS, crdStatus } from "./crds.js";
 import type { ServedKind } from "./kinds.js";
 import { generatedName, timestamp, uuid } from "./names.js";
-import { inVersion, type Parts, type Target, type WriteContext } from "./parts.js";
+import { inVersion, type Parts, type Target, toStored, type WriteContext } from "./parts.js";
 import * as status from "./status.js";
 import * as strategy from "./strategy.js";
 
@@ -32,7 +32,7 @@ export function admitCreate(
   context: WriteContext,
   owned = false,
 ): KubeObject {
-  const { store, clock, random, addresses } = parts;
+  const { store, clock, addresses } = parts;
   const metadata = { ...decoded.metadata };
   let object: KubeObject = { ...decoded, metadata };
   if (kind.namespaced) {
@@ -47,43 +47,13 @@ export function admitCreate(
       status.fieldError("metadata.namespace", "FieldValueForbidden", "Forbidden: not allowed on this type"),
     ]);
   }
-  if (metadata.resourceVersion) {
-    throw new KubeApiError({
-      kind: "Status",
-      apiVersion: "v1",
-      metadata: {},
-      status: "Failure",
-      message: "resourceVersion should not be set on objects to be created",
-      code: 500,
-    });
-  }
-  if (!metadata.name) {
-    if (!metadata.generateName) {
-      throw status.invalid(kind, "", [
-        status.fieldError("metadata.name", "FieldValueRequired", "Required value: name or generateName is required"),
-      ]);
-    }
-    do metadata.name = generatedName(metadata.generateName, random);
-    while (store.get(kind.collection, metadata.namespace, metadata.name));
-  }
   const now = timestamp(clock.now());
-  delete metadata.deletionTimestamp;
-  delete metadata.deletionGracePeriodSeconds;
-  delete metadata.generation;
-  delete (metadata as Record<string, unknown>)["selfLink"];
+  const { resourceVersion } = metadata;
+  delete metadata.resourceVersion;
   if (!owned) delete metadata.managedFields;
-  metadata.uid = uuid(random);
-  metadata.creationTimestamp = now;
-  if (strategy.startsWithGeneration(kind)) metadata.generation = 1;
-  if (kind.namespaced) checkNamespace(store, kind, object);
-
+  // What the server itself adds from here on belongs to nobody, so the owners are written down first.
   object = kind.applyDefaults(object);
   if (object.metadata === metadata) object = { ...object, metadata: { ...metadata } };
-  strategy.prepareCreate(kind, object);
-  if (kind.collection === "/pods") completePod(object);
-  if (kind.collection === "/services") addresses.assign(kind, object);
-  const errors = kind.validate(object, undefined);
-  if (errors.length > 0) throw status.invalid(kind, object.metadata.name, errors);
   if (!owned) {
     setManagedFields(
       object,
@@ -96,9 +66,46 @@ export function admitCreate(
       }),
     );
   }
+  if (kind.namespaced) checkNamespace(store, kind, object);
+  fillSystemMetadata(parts, kind, object.metadata, now);
+  if (kind.collection === "/pods") completePod(object);
+  strategy.prepareCreate(kind, object);
+  if (kind.collection === "/services") addresses.assign(kind, object);
+  const errors = kind.validate(object, undefined);
+  if (errors.length > 0) throw status.invalid(kind, object.metadata.name ?? "", errors);
+  if (resourceVersion && resourceVersion !== "0") throw revisionAtCreate();
   if (kind.collection === CRDS) object["status"] = crdStatus(object, store, now);
   return object;
 }
+
+function fillSystemMetadata(
+  { store, random }: Parts,
+  kind: ServedKind,
+  metadata: KubeObject["metadata"],
+  now: string,
+): void {
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete metadata.generation;
+  delete (metadata as unknown as Record<string, unknown>)["selfLink"];
+  metadata.uid = uuid(random);
+  metadata.creationTimestamp = now;
+  if (strategy.startsWithGeneration(kind)) metadata.generation = 1;
+  if (metadata.name || !metadata.generateName) return;
+  do metadata.name = generatedName(metadata.generateName, random);
+  while (store.get(kind.collection, metadata.namespace, metadata.name));
+}
+
+/** The real server's storage refuses this with a Status that has nothing but a message. */
+const revisionAtCreate = () =>
+  new KubeApiError({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message: "resourceVersion should not be set on objects to be created",
+    code: 500,
+  });
 
 export async function commitCreate(
   parts: Parts,
@@ -111,28 +118,28 @@ export async function commitCreate(
   if (store.get(kind.collection, namespace, name)) throw status.alreadyExists(kind, name);
   checkSize(object);
   if (context.dryRun) return object;
-  const stored = store.put(kind.collection, object);
+  const stored = store.put(kind.collection, toStored(kind, object));
   await store.settled();
-  return stored;
+  return inVersion(kind, stored);
 }
 
-/** Replaces from a body (PUT). */
-export async function update(parts: Parts, target: Target, body: unknown, context: WriteContext): Promise<KubeObject> {
-  const { kind, name } = target;
+/** Replaces from a body (PUT); some kinds are created by it. */
+export async function update(
+  parts: Parts,
+  target: Target,
+  body: unknown,
+  context: WriteContext,
+): Promise<{ object: KubeObject; created: boolean }> {
+  const { kind, name, namespace } = target;
   const object = decodeBody(kind, body, context);
   checkIdentity(target, object);
   const old = current(parts, target);
-  if (!old) throw status.notFound(kind, name);
-  if (!object.metadata.resourceVersion && strategy.needsResourceVersion(kind) && target.subresource !== "status") {
-    throw status.invalid(kind, name, [
-      status.fieldError(
-        "metadata.resourceVersion",
-        "FieldValueInvalid",
-        "Invalid value: 0: must be specified for an update",
-      ),
-    ]);
+  if (!old) {
+    if (!strategy.createsOnUpdate(kind) || target.subresource) throw status.notFound(kind, name);
+    const admitted = admitCreate(parts, kind, namespace, object, context);
+    return { object: await commitCreate(parts, kind, admitted, context), created: true };
   }
-  return commitUpdate(parts, target, object, old, context);
+  return { object: await commitUpdate(parts, target, object, old, context), created: false };
 }
 
 export function current({ store }: Parts, { kind, namespace, name }: Target): KubeObject | undefined {
@@ -166,7 +173,13 @@ export async function commitUpdate(
   const { kind, name, subresource } = target;
   const version = wanted.metadata.resourceVersion;
   if (version && !/^\d+$/.test(version)) {
-    throw status.internal(`strconv.ParseUint: parsing "${version}": invalid syntax`);
+    throw status.invalid(kind, name, [
+      status.fieldError(
+        "metadata.resourceVersion",
+        "FieldValueInvalid",
+        `Invalid value: ${JSON.stringify(version)}: strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`,
+      ),
+    ]);
   }
   if (wanted.metadata.uid && wanted.metadata.uid !== old.metadata.uid) {
     throw status.conflict(
@@ -175,44 +188,43 @@ export async function commitUpdate(
       `Precondition failed: UID in precondition: ${wanted.metadata.uid}, UID in object meta: ${old.metadata.uid}`,
     );
   }
+  if ((!version || version === "0") && strategy.needsResourceVersion(kind)) throw revisionMissing(kind, name);
   if (version && version !== "0" && version !== old.metadata.resourceVersion) {
     throw status.conflict(kind, name, status.MODIFIED);
   }
   const now = timestamp(clock.now());
-  let next = strategy.prepareUpdate(kind, wanted, old, subresource);
+  const defaulted = kind.applyDefaults(wanted);
+  const managedFields = owned
+    ? defaulted.metadata.managedFields
+    : updateManagedFields({
+        before: old,
+        after: carriedOver(defaulted, old),
+        manager: context.manager,
+        schema: kind.schema,
+        now,
+        ignore: strategy.resetFields(kind, subresource),
+        ...(subresource ? { subresource } : {}),
+      });
+  let next = strategy.prepareUpdate(kind, defaulted, old, subresource);
+  if (next === defaulted || next.metadata === defaulted.metadata) next = { ...next, metadata: { ...next.metadata } };
   carryOver(next, old);
-  next = kind.applyDefaults(next);
-  if (next === wanted || next.metadata === wanted.metadata) next = { ...next, metadata: { ...next.metadata } };
+  setManagedFields(next, managedFields);
   if (kind.collection === "/services" && !subresource) addresses.assign(kind, next, old);
   const errors = kind.validate(next, old, subresource);
   if (errors.length > 0) throw status.invalid(kind, name, errors);
   if (subresource !== "status" && strategy.bumpsGeneration(kind, next, old)) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
-  if (!owned) {
-    setManagedFields(
-      next,
-      updateManagedFields({
-        before: old,
-        after: next,
-        manager: context.manager,
-        schema: kind.schema,
-        now,
-        ignore: strategy.resetFields(kind, subresource),
-        ...(subresource ? { subresource } : {}),
-      }),
-    );
-  }
   if (kind.collection === CRDS && !subresource) next["status"] = crdStatus(next, store, now);
   if (sameExceptManagedFieldsTimes(next, old)) return old;
   checkSize(next);
   if (context.dryRun) return next;
   if (isFinished(kind, next)) {
-    const last = store.remove(kind.collection, next);
+    const last = store.remove(kind.collection, toStored(kind, next));
     await store.settled();
-    return last;
+    return inVersion(kind, last);
   }
-  const stored = store.put(kind.collection, next);
+  const stored = store.put(kind.collection, toStored(kind, next));
   await store.settled();
   return inVersion(kind, stored);
 }
@@ -223,6 +235,22 @@ export function isFinished(kind: ServedKind, object: KubeObject): boolean {
   if (deletionTimestamp === undefined || finalizers?.length) return false;
   if (kind.collection === "/namespaces" && object["spec"]?.finalizers?.length) return false;
   return !deletionGracePeriodSeconds;
+}
+
+const revisionMissing = (kind: ServedKind, name: string) =>
+  status.invalid(kind, name, [
+    status.fieldError(
+      "metadata.resourceVersion",
+      "FieldValueInvalid",
+      "Invalid value: 0: must be specified for an update",
+    ),
+  ]);
+
+/** The wanted object with what the writer cannot change, for the question who changed what. */
+function carriedOver(wanted: KubeObject, old: KubeObject): KubeObject {
+  const next = { ...wanted, metadata: { ...wanted.metadata } };
+  carryOver(next, old);
+  return next;
 }
 
 function carryOver(next: KubeObject, old: KubeObject): void {

@@ -33,14 +33,31 @@ export class Exchange {
     this.response.writeHead(code, { "content-type": contentType, "cache-control": "no-cache, private" });
   }
 
+  /** An answer as JSON text without a final newline, laid out as the client wants it. */
   send(code: number, text: string | Buffer, representation: Representation, contentType?: string): void {
     if (representation.format === "yaml") {
       this.head(code, "application/yaml");
       this.response.end(toYaml(JSON.parse(text.toString())));
       return;
     }
+    if (this.wantsIndented()) {
+      this.head(code, contentType ?? "application/json");
+      this.response.end(JSON.stringify(JSON.parse(text.toString()), null, 2));
+      return;
+    }
+    this.response.setHeader("content-length", Buffer.byteLength(text) + 1);
     this.head(code, contentType ?? "application/json");
-    this.response.end(text);
+    this.response.cork();
+    this.response.write(text);
+    this.response.end("\n");
+    this.response.uncork();
+  }
+
+  /** Asked for in the query, or read by a person, which the program tells. */
+  wantsIndented(): boolean {
+    const pretty = this.query.get("pretty");
+    if (pretty) return /^(1|t|T|true|TRUE|True)$/.test(pretty);
+    return /^(curl|Wget|Mozilla\/5\.0)/.test(this.request.headers["user-agent"] ?? "");
   }
 
   /** A refusal as a Status; whatever else went wrong is an internal error without its details. */
@@ -52,8 +69,9 @@ export class Exchange {
     }
     // The rest of an unread body must not be taken for the next request.
     if (!this.request.complete) this.response.setHeader("connection", "close");
-    this.head(status.code, "application/json");
-    this.response.end(`${JSON.stringify(status)}\n`);
+    const { retryAfterSeconds } = status.details ?? {};
+    if (retryAfterSeconds) this.response.setHeader("retry-after", String(retryAfterSeconds));
+    this.send(status.code, JSON.stringify(status), { format: "json" });
   }
 }
 

@@ -173,12 +173,12 @@ function answer(
     }
     case "list": {
       const { items, ...meta } = given.list;
-      if (representation.format === "yaml") {
+      if (representation.format === "yaml" || exchange.wantsIndented()) {
         exchange.send(200, [...listText(items, meta, shaping)].join(""), representation);
         return;
       }
       exchange.head(200, "application/json");
-      exchange.response.end(Buffer.concat([...listText(items, meta, shaping)].map((part) => Buffer.from(part))));
+      exchange.response.end(Buffer.concat([...listText(items, meta, shaping), "\n"].map((part) => Buffer.from(part))));
       return;
     }
     case "watch":

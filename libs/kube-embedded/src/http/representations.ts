@@ -60,12 +60,26 @@ export function* listText(items: readonly KubeObject[], meta: ListMeta, shaping:
   const head = JSON.stringify({ kind: kind.listKind, apiVersion: apiVersionOf(kind), metadata: listMeta(meta) });
   yield `${head.slice(0, -1)},"items":[`;
   let first = true;
+  const type = Buffer.from(`{"kind":"${kind.kind}","apiVersion":"${apiVersionOf(kind)}",`);
   for (const item of items) {
-    if (!first) yield ",";
+    yield first ? "" : ",";
     first = false;
-    yield bytesOf(item);
+    if (kind.crd) yield bytesOf(item);
+    else yield* withoutType(item, type);
   }
   yield "]}";
+}
+
+/** Items of builtin lists do not say their type, which stands first in an object's text. */
+function* withoutType(item: KubeObject, type: Buffer): Generator<string | Buffer> {
+  const bytes = bytesOf(item);
+  if (bytes.length > type.length && bytes.compare(type, 0, type.length, 0, type.length) === 0) {
+    yield "{";
+    yield bytes.subarray(type.length);
+    return;
+  }
+  const { kind: _, apiVersion: _version, ...rest } = item;
+  yield JSON.stringify(rest);
 }
 
 export function table(items: readonly KubeObject[], meta: ListMeta, shaping: Shaping, withColumns: boolean): object {

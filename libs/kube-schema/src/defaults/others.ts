@@ -84,6 +84,10 @@ export function fillAutoscaler({ spec }: any): void {
   }
 }
 
+export function fillAutoscalerV1({ spec }: any): void {
+  if (spec) fill(spec, "minReplicas", 1);
+}
+
 export function fillCustomResourceDefinition({ spec }: any): void {
   if (!spec) return;
   fill(spec, "scope", "Namespaced");
