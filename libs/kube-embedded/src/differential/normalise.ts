@@ -57,13 +57,18 @@ export function normalise(value: unknown, names: Names): unknown {
   if (Array.isArray(value)) return value.map((item) => normalise(item, names));
   const out: Record<string, unknown> = {};
   for (const [key, member] of Object.entries(value)) {
-    if (volatileMembers.has(key) && isMadeUp(member)) out[key] = "…";
+    if (key === "cells" && Array.isArray(member))
+      out[key] = member.map((cell) => (isAge(cell) ? "AGE" : normalise(cell, names)));
+    else if (volatileMembers.has(key) && isMadeUp(member)) out[key] = "…";
     else if (key === "causes" && Array.isArray(member)) out[key] = sorted(member.map((one) => normalise(one, names)));
     else if (key === "message" && typeof member === "string") out[key] = sortedCauses(normaliseText(member, names));
     else out[normaliseText(key, names)] = normalise(member, names);
   }
   return out;
 }
+
+/** How long ago something was, in a row of a table. */
+const isAge = (cell: unknown): boolean => typeof cell === "string" && /^\d+[smhd](\d+[smhd])?$/.test(cell);
 
 const isMadeUp = (member: unknown): boolean =>
   Array.isArray(member)

@@ -65,6 +65,7 @@ export async function play(group: Group, side: Side): Promise<Outcome[]> {
       step.body === undefined || Buffer.isBuffer(step.body)
         ? (step.body as Buffer | undefined)
         : Buffer.from(filled(typeof step.body === "string" ? step.body : JSON.stringify(step.body)));
+    // Real time: the servers played with are processes of their own.
     const end = performance.now() + DEADLINE_MS;
     let answer = await ask(side, step, path, body);
     while (step.until !== undefined && answer.code !== step.until && performance.now() < end) {
