@@ -1,6 +1,8 @@
 import type { Principal } from "@tiphys/identity";
 import type { KubeClient, Patch, WriteOptions } from "@tiphys/kube";
 import { groupVersionOf, type KubeObject, type ResourceType } from "@tiphys/resources";
+import { isSuperuser } from "./access/access.js";
+import { attributesOf } from "./access/attributes.js";
 import { plain } from "./api/body.js";
 import { type ApiAnswer, type ApiRequest, type HandlerParts, handle } from "./api/handle.js";
 import type { ServedKind } from "./api/kinds.js";
@@ -11,13 +13,15 @@ const PATCH_CONTENT = (patch: Patch): Patch => ({ ...patch, body: plain(patch.bo
 
 /** The API without a wire: what goes in is copied, what comes out is frozen, all between is what HTTPS runs too. */
 export function memoryClient(parts: HandlerParts, principal: Principal): KubeClient {
+  const superuser = isSuperuser(principal);
   const kindOf = (type: ResourceType): ServedKind => {
     const kind = parts.kinds.find(type.group, type.version, type.resource);
     if (!kind) throw status.noSuchResource();
     return kind;
   };
-  const call = (request: ApiRequest, signal?: AbortSignal): Promise<ApiAnswer> => {
+  const call = async (request: ApiRequest, signal?: AbortSignal): Promise<ApiAnswer> => {
     signal?.throwIfAborted();
+    if (!superuser) parts.access.check(principal, attributesOf(request));
     return handle(parts, request);
   };
   const context = (options: WriteOptions = {}): WriteContext => ({

@@ -3,6 +3,11 @@ import { clusterAdmin, type Principal, type RandomBytes } from "@tiphys/identity
 import { isAlreadyExists, type KubeClient } from "@tiphys/kube";
 import { type KubeObject, types } from "@tiphys/resources";
 import type { Logger } from "@tiphys/telemetry";
+import { Access } from "./access/access.js";
+import { applyBootstrapPolicy } from "./access/bootstrap.js";
+import { RoleAggregator } from "./access/role-aggregator.js";
+import { tokenKey } from "./access/token-key.js";
+import { Tokens } from "./access/tokens.js";
 import { ServiceAddresses } from "./api/admission.js";
 import { CRDS } from "./api/crds.js";
 import type { HandlerParts, LogSource } from "./api/handle.js";
@@ -53,7 +58,8 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
   try {
     const kinds = new Kinds();
     const addresses = new ServiceAddresses(random);
-    const tokens = new Map<string, Principal>();
+    const access = new Access(store);
+    const tokens = new Tokens({ store, clock, random }, await tokenKey(dir));
     const logSources = new Map<string, LogSource>();
     const parts: HandlerParts = {
       store,
@@ -62,7 +68,9 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
       random,
       log,
       addresses,
-      authenticate: (token) => tokens.get(token),
+      access,
+      authenticate: tokens.authenticate,
+      tokens,
       logSource: (node) => logSources.get(node) ?? logSources.get(""),
     };
     for (const key of store.keys(CRDS)) kinds.setCustom(store.byKey(CRDS, key) as KubeObject);
@@ -78,6 +86,9 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
     });
     const system = memoryClient(parts, { username: "system:apiserver", groups: ["system:masters"] });
     await bootstrap(system, crds);
+    await applyBootstrapPolicy(parts);
+    const aggregator = new RoleAggregator(parts, clock);
+    await aggregator.settle();
     const collector = new GarbageCollector(parts, clock);
     const cleaner = new CrdCleaner(parts, clock);
     const open = new Set<Listening>();
@@ -91,7 +102,6 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
           ...where,
           ...(dir === undefined ? {} : { dir }),
           admin: clusterAdmin,
-          tokens,
         });
         open.add(listening);
         return listening;
@@ -107,7 +117,9 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
           for (const listening of open) await listening.close();
           await collector.stop();
           await cleaner.stop();
+          await aggregator.stop();
           unobserve();
+          access.stop();
           await store.close();
         })();
         return stopping;

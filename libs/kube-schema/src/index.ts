@@ -1,5 +1,5 @@
 export { type CompiledSchema, compileSchema } from "./custom/compile.js";
-export type { Decoded } from "./decode.js";
+export { type Decoded, decode } from "./decode.js";
 export { definition } from "./definitions.js";
 export { type FieldError, type FieldErrorReason, invalidMessage } from "./field-error.js";
 export * from "./kinds.js";

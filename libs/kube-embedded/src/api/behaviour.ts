@@ -34,10 +34,6 @@ const storedOnly: Readonly<Record<string, string>> = {
   "storage.k8s.io/storageclasses": "volumes are not provided",
   "storage.k8s.io/volumeattachments": "volumes are not provided",
   "storage.k8s.io/volumeattributesclasses": "volumes are not provided",
-  "rbac.authorization.k8s.io/clusterroles": "access is not restricted by roles",
-  "rbac.authorization.k8s.io/clusterrolebindings": "access is not restricted by roles",
-  "rbac.authorization.k8s.io/roles": "access is not restricted by roles",
-  "rbac.authorization.k8s.io/rolebindings": "access is not restricted by roles",
 };
 
 /** What the writer of an object has to know about it: nothing is accepted as if it worked when it does not. */

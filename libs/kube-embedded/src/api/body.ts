@@ -25,7 +25,9 @@ export function plain<T>(value: T, depth = 0): T {
   return out as T;
 }
 
-export const apiVersionOfKind = (kind: ServedKind): string =>
+type Identity = Pick<ServedKind, "group" | "version" | "kind" | "crd">;
+
+export const apiVersionOfKind = (kind: Pick<ServedKind, "group" | "version">): string =>
   kind.group ? `${kind.group}/${kind.version}` : kind.version;
 
 /** Reads a body as `kind`; unknown fields are dropped, warned about or refused, as the request asks. */
@@ -33,7 +35,7 @@ export function decodeBody(kind: ServedKind, body: unknown, context: WriteContex
   const object = identified(kind, body);
   const { object: decoded, unknown, error } = kind.decode(object);
   if (error !== undefined) throw badRequest(error);
-  strictness(kind, unknown, context, (message) =>
+  strictness(unknown, context, (message) =>
     badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${message}`),
   );
   return decoded;
@@ -41,7 +43,6 @@ export function decodeBody(kind: ServedKind, body: unknown, context: WriteContex
 
 /** Refuses or reports what a body has too much. */
 export function strictness(
-  _kind: ServedKind,
   unknown: readonly string[],
   context: WriteContext,
   refuse: (message: string) => Error,
@@ -57,7 +58,7 @@ export function strictness(
 }
 
 /** The body as an object of this kind; absent apiVersion and kind are taken from the request. */
-export function identified(kind: ServedKind, body: unknown): KubeObject {
+export function identified(kind: Identity, body: unknown): KubeObject {
   if (body === null || typeof body !== "object" || Array.isArray(body)) {
     const what = Array.isArray(body) ? "array" : typeof body;
     throw badRequest(
@@ -70,7 +71,7 @@ export function identified(kind: ServedKind, body: unknown): KubeObject {
     throw badRequest(
       kind.crd
         ? `the kind in the data (${given.kind}) does not match the expected kind (${kind.kind})`
-        : `${given.kind} in version "${versionOf(given.apiVersion)}" cannot be handled as a ${kind.kind}: converting (${versionOf(given.apiVersion)}.${given.kind}) to (${kind.group || "core"}.${kind.kind}): unknown conversion`,
+        : `${given.kind} in version "${versionOf(given.apiVersion)}" cannot be handled as a ${kind.kind}: converting (${versionOf(given.apiVersion)}.${given.kind}) to (${kind.group.split(".")[0] || "core"}.${kind.kind}): unknown conversion`,
     );
   }
   if (given.apiVersion !== undefined && given.apiVersion !== apiVersion) {

@@ -1,6 +1,7 @@
 import type { Principal } from "@tiphys/identity";
 import type { DeleteOptions, KubeList, LogOptions, Patch } from "@tiphys/kube";
 import type { KubeObject } from "@tiphys/resources";
+import type { Authenticate, Tokens } from "../access/tokens.js";
 import { caveats } from "./behaviour.js";
 import { decodeBody } from "./body.js";
 import { type Deletion, remove, removeNow } from "./deletes.js";
@@ -8,9 +9,10 @@ import type { ServedKind } from "./kinds.js";
 import type { Parts, Target, WriteContext } from "./parts.js";
 import { patch } from "./patches.js";
 import { get, type ListQuery, list, type Watch, type WatchQuery, watch } from "./reads.js";
-import { type Authenticate, review } from "./reviews.js";
+import { review } from "./reviews.js";
 import * as status from "./status.js";
 import { bind, evict, hasScale, scaleOf, serves, writeScale } from "./subresources.js";
+import { requestToken } from "./token-request.js";
 import { create, update } from "./writes.js";
 
 /** How the log of a pod is read; node runtimes register one. */
@@ -18,6 +20,7 @@ export type LogSource = (pod: KubeObject, options: LogOptions, signal: AbortSign
 
 export interface HandlerParts extends Parts {
   readonly authenticate: Authenticate;
+  readonly tokens: Tokens;
   readonly logSource: (node: string) => LogSource | undefined;
 }
 
@@ -68,7 +71,7 @@ export type ApiAnswer =
   | { readonly type: "bytes"; readonly bytes: AsyncIterable<Uint8Array> };
 
 /** Subresources by name that exist in the API and not here yet. */
-const missing = new Set(["exec", "attach", "portforward", "proxy", "token", "ephemeralcontainers", "resize"]);
+const missing = new Set(["exec", "attach", "portforward", "proxy", "ephemeralcontainers", "resize"]);
 
 /** Says by name that a subresource is known and not there yet. */
 export function refuseMissing({
@@ -164,10 +167,10 @@ async function post(
   request: Extract<ApiRequest, { verb: "create" }>,
   target: (name: string) => Target,
 ): Promise<ApiAnswer> {
-  const { kind, namespace, body, context, principal, subresource } = request;
+  const { kind, namespace, body, context, subresource } = request;
   if (!subresource) {
     if (kind.verbs.length === 1) {
-      const answer = review(kind, decodeBody(kind, body, context), principal, parts.authenticate);
+      const answer = review(parts, kind, namespace, decodeBody(kind, body, context), context);
       if (answer) return { type: "object", object: answer, created: true };
     }
     const object = await create(parts, kind, namespace, body, context);
@@ -177,6 +180,9 @@ async function post(
   const given = body as KubeObject;
   const name = request.name || given?.metadata?.name;
   if (!name) throw status.badRequest("metadata.name: the name of the object is required");
+  if (subresource === "token") {
+    return { type: "object", object: requestToken(parts, target(name), body, context), created: true };
+  }
   if (subresource === "binding") await bind(parts, target(name), given, context);
   else if (subresource === "eviction") await evict(parts, target(name), given, context);
   else throw status.methodNotAllowed();

@@ -2,6 +2,7 @@ import type { Clock } from "@tiphys/clock";
 import type { Principal, RandomBytes } from "@tiphys/identity";
 import type { KubeObject } from "@tiphys/resources";
 import type { Logger } from "@tiphys/telemetry";
+import type { Access } from "../access/access.js";
 import type { Store } from "../store/store.js";
 import type { ServiceAddresses } from "./admission.js";
 import type { Kinds, ServedKind } from "./kinds.js";
@@ -14,6 +15,7 @@ export interface Parts {
   readonly random: RandomBytes;
   readonly log: Logger;
   readonly addresses: ServiceAddresses;
+  readonly access: Access;
 }
 
 /** Who writes, and how strictly the body is read. */

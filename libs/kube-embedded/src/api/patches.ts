@@ -15,7 +15,7 @@ import { timestamp } from "./names.js";
 import type { Parts, Target, WriteContext } from "./parts.js";
 import * as status from "./status.js";
 import { resetFields } from "./strategy.js";
-import { admitCreate, checkIdentity, commitCreate, commitUpdate, current } from "./writes.js";
+import { admitCreate, checkIdentity, checkMayCreate, commitCreate, commitUpdate, current } from "./writes.js";
 
 /** Applies a patch; `created` tells that a server-side apply made the object. */
 export async function patch(
@@ -75,7 +75,7 @@ function decodePatched({ kind }: Target, patched: KubeObject, context: WriteCont
     ]);
   const { object, unknown, error } = kind.decode(identified(kind, patched));
   if (error !== undefined) throw refuse(error.replace(/^.* cannot be handled as a \S+: /, ""));
-  strictness(kind, unknown, context, refuse);
+  strictness(unknown, context, refuse);
   return object;
 }
 
@@ -127,6 +127,7 @@ async function apply(
   const { object: decoded, error } = kind.decode(result.object);
   if (error !== undefined) throw status.badRequest(error);
   if (live) return { object: await commitUpdate(parts, target, decoded, live, context, true), created: false };
+  checkMayCreate(parts, target, context);
   const admitted = admitCreate(parts, kind, namespace, decoded, context, true);
   return { object: await commitCreate(parts, kind, admitted, context), created: true };
 }
@@ -150,6 +151,6 @@ function configuration(target: Target, body: object, context: WriteContext): Kub
   if (kind.namespaced && namespace) metadata.namespace = object.metadata.namespace || namespace;
   const applied = { ...object, metadata };
   checkIdentity(target, applied);
-  strictness(kind, kind.decode(applied).unknown, context, (message) => status.badRequest(message));
+  strictness(kind.decode(applied).unknown, context, (message) => status.badRequest(message));
   return applied;
 }

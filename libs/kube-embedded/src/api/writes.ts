@@ -2,6 +2,7 @@ import { KubeApiError, statusError } from "@tiphys/kube";
 import { sameExceptManagedFieldsTimes, updateManagedFields } from "@tiphys/kube-patch";
 import { limits } from "@tiphys/limits";
 import type { KubeObject } from "@tiphys/resources";
+import { checkEscalation } from "../access/escalation.js";
 import { checkNamespace, completePod } from "./admission.js";
 import { decodeBody } from "./body.js";
 import { CRDS, crdStatus } from "./crds.js";
@@ -32,7 +33,7 @@ export function admitCreate(
   context: WriteContext,
   owned = false,
 ): KubeObject {
-  const { store, clock, addresses } = parts;
+  const { store, clock, addresses, access } = parts;
   const metadata = { ...decoded.metadata };
   let object: KubeObject = { ...decoded, metadata };
   if (kind.namespaced) {
@@ -71,6 +72,7 @@ export function admitCreate(
   if (kind.collection === "/pods") completePod(object);
   strategy.prepareCreate(kind, object);
   if (kind.collection === "/services") addresses.assign(kind, object);
+  checkEscalation(access, context.principal, kind, object, undefined);
   const errors = kind.validate(object, undefined);
   if (errors.length > 0) throw status.invalid(kind, object.metadata.name ?? "", errors);
   if (resourceVersion && resourceVersion !== "0") throw revisionAtCreate();
@@ -136,10 +138,17 @@ export async function update(
   const old = current(parts, target);
   if (!old) {
     if (!strategy.createsOnUpdate(kind) || target.subresource) throw status.notFound(kind, name);
+    checkMayCreate(parts, target, context);
     const admitted = admitCreate(parts, kind, namespace, object, context);
     return { object: await commitCreate(parts, kind, admitted, context), created: true };
   }
   return { object: await commitUpdate(parts, target, object, old, context), created: false };
+}
+
+/** A write that turns out to create needs the right to do so, too. */
+export function checkMayCreate({ access }: Parts, { kind, namespace, name }: Target, context: WriteContext): void {
+  const { group, resource } = kind;
+  access.check(context.principal, { verb: "create", group, resource, name, ...(namespace ? { namespace } : {}) });
 }
 
 export function current({ store }: Parts, { kind, namespace, name }: Target): KubeObject | undefined {
@@ -169,7 +178,7 @@ export async function commitUpdate(
   context: WriteContext,
   owned = false,
 ): Promise<KubeObject> {
-  const { store, clock, addresses } = parts;
+  const { store, clock, addresses, access } = parts;
   const { kind, name, subresource } = target;
   const version = wanted.metadata.resourceVersion;
   if (version && !/^\d+$/.test(version)) {
@@ -210,6 +219,7 @@ export async function commitUpdate(
   carryOver(next, old);
   setManagedFields(next, managedFields);
   if (kind.collection === "/services" && !subresource) addresses.assign(kind, next, old);
+  checkEscalation(access, context.principal, kind, next, old);
   const errors = kind.validate(next, old, subresource);
   if (errors.length > 0) throw status.invalid(kind, name, errors);
   if (subresource !== "status" && strategy.bumpsGeneration(kind, next, old)) {

@@ -3,7 +3,7 @@ import type { Patch } from "@tiphys/kube";
 import { statusError } from "@tiphys/kube";
 import type { KubeObject } from "@tiphys/resources";
 import { type ApiAnswer, type ApiRequest, type HandlerParts, handle, refuseMissing } from "../api/handle.js";
-import { badRequest, methodNotAllowed, resourceName } from "../api/status.js";
+import { badRequest, methodNotAllowed } from "../api/status.js";
 import { returnsDeletedObject } from "../api/strategy.js";
 import { type Body, decodeRequest, mediaTypeOf, readBody } from "./body.js";
 import type { Exchange } from "./exchange.js";
@@ -26,8 +26,6 @@ const patchTypes: Readonly<Record<string, Patch["type"]>> = {
 export async function serveObjects(parts: HandlerParts, exchange: Exchange, principal: Principal): Promise<void> {
   const { request, query } = exchange;
   const found = route(parts.kinds, exchange.path);
-  if (principal.groups.includes("system:unauthenticated"))
-    throw anonymousRefused(found, principal, request.method ?? "");
   if (found.subresource === "log") return serveLogs(parts, exchange, found, principal);
   const representation = negotiate(request.headers.accept);
   const shaping: Shaping = {
@@ -46,18 +44,6 @@ export async function serveObjects(parts: HandlerParts, exchange: Exchange, prin
     });
   }
   answer(exchange, await handle(parts, asked), found, shaping, representation);
-}
-
-function anonymousRefused({ kind, namespace, subresource }: Route, { username }: Principal, method: string): Error {
-  const verb = { GET: "list", POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" }[method] ?? "get";
-  const resource = subresource ? `${kind.resource}/${subresource}` : kind.resource;
-  const where = namespace === undefined ? "at the cluster scope" : `in the namespace "${namespace}"`;
-  return statusError(
-    403,
-    "Forbidden",
-    `${resourceName(kind)} is forbidden: User "${username}" cannot ${verb} resource "${resource}" in API group "${kind.group}" ${where}`,
-    { ...(kind.group ? { group: kind.group } : {}), kind: kind.resource },
-  );
 }
 
 async function toRequest(exchange: Exchange, found: Route, principal: Principal): Promise<ApiRequest> {

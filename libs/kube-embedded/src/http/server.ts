@@ -1,11 +1,12 @@
 import { createServer } from "node:https";
 import { FailedPreconditionError, messageOf } from "@tiphys/errors";
 import type { Principal } from "@tiphys/identity";
-import { statusError } from "@tiphys/kube";
+import { ISSUER } from "@tiphys/kube-access";
+import { attributesOfPath } from "../access/attributes.js";
 import type { HandlerParts } from "../api/handle.js";
 import { noSuchResource } from "../api/status.js";
 import type { Listening, ListenOptions } from "../embedded-kube.js";
-import { principalOf } from "./authentication.js";
+import { actingAs, authenticated } from "./authentication.js";
 import { credentials, kubeconfig } from "./certificates.js";
 import { aggregatedDiscovery, discovery } from "./discovery.js";
 import { Exchange } from "./exchange.js";
@@ -31,23 +32,20 @@ const HEADERS_TIMEOUT_MS = 30_000;
 /** How long a client may take for a whole request; answers, such as watches, may last. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
-const OPEN_TO_ALL = new Set(["version", "healthz", "livez", "readyz"]);
-
 export interface ServerOptions extends ListenOptions {
   readonly dir?: string;
   readonly admin: Principal;
-  readonly tokens: Map<string, Principal>;
 }
 
 /** Serves the API over HTTPS on a loopback address. */
 export async function listen(parts: HandlerParts, options: ServerOptions): Promise<Listening> {
-  const { host, port, dir, admin, tokens } = options;
+  const { host, port, dir, admin } = options;
   const keys = await credentials({
     now: parts.clock.now(),
     random: parts.random,
     ...(dir === undefined ? {} : { dir }),
   });
-  tokens.set(keys.adminToken, admin);
+  parts.tokens.fix(keys.adminToken, admin);
   const openapi = new OpenApi(parts.kinds);
   const server = createServer(
     {
@@ -97,21 +95,32 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
   };
 
   async function serve(exchange: Exchange): Promise<void> {
-    const principal = principalOf(exchange.request, tokens);
-    const [root = ""] = exchange.path;
-    if (principal.groups.includes("system:unauthenticated") && !OPEN_TO_ALL.has(root) && !isObjectPath(exchange.path)) {
-      throw statusError(
-        403,
-        "Forbidden",
-        `forbidden: User "${principal.username}" cannot get path "${exchange.url.pathname}"`,
-        {},
-      );
-    }
+    const { request, url, path, query } = exchange;
+    const known = authenticated(request, parts.authenticate);
+    const asked = attributesOfPath(request.method ?? "GET", url.pathname, path, query);
+    const principal = actingAs(request, known, parts.access, asked);
+    parts.access.check(principal, asked);
+    const [root = ""] = path;
     if (isObjectPath(exchange.path)) return serveObjects(parts, exchange, principal);
     serveDocument(exchange, root);
   }
 
+  /** What verifiers of service account tokens elsewhere need: who issues them, and the public key. */
+  function openId(exchange: Exchange): boolean {
+    const pathname = exchange.path.join("/");
+    if (pathname !== ".well-known/openid-configuration" && pathname !== "openid/v1/jwks") return false;
+    const isKeys = pathname === "openid/v1/jwks";
+    const text = isKeys ? { keys: [parts.tokens.jwk] } : openIdConfiguration(url);
+    exchange.response.writeHead(200, {
+      "content-type": isKeys ? "application/jwk-set+json" : "application/json",
+      "cache-control": "public, max-age=3600",
+    });
+    exchange.response.end(JSON.stringify(text));
+    return true;
+  }
+
   function serveDocument(exchange: Exchange, root: string): void {
+    if (openId(exchange)) return;
     if (root === "healthz" || root === "livez" || root === "readyz") {
       exchange.head(200, "text/plain; charset=utf-8");
       exchange.response.end("ok");
@@ -139,6 +148,14 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
   }
 }
 
+const openIdConfiguration = (url: string) => ({
+  issuer: ISSUER,
+  jwks_uri: `${url}/openid/v1/jwks`,
+  response_types_supported: ["id_token"],
+  subject_types_supported: ["public"],
+  id_token_signing_alg_values_supported: ["ES256"],
+});
+
 interface Document {
   readonly text: string;
   readonly contentType?: string;
@@ -146,7 +163,18 @@ interface Document {
 }
 
 const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-const PATHS = ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
+const PATHS = [
+  "/.well-known/openid-configuration",
+  "/api",
+  "/apis",
+  "/healthz",
+  "/livez",
+  "/openapi/v2",
+  "/openapi/v3",
+  "/openid/v1/jwks",
+  "/readyz",
+  "/version",
+];
 
 function openApiDocument(openapi: OpenApi, [version, ...rest]: readonly string[]): Document {
   if (version === "v2") return { text: openapi.v2().text };

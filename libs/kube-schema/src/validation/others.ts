@@ -223,7 +223,13 @@ export function validateRoleBinding(object: KubeObject, old?: KubeObject): Field
     } else errors.push(notSupported(`${path}.kind`, subject.kind ?? "", ["ServiceAccount", "User", "Group"]));
   }
   if (old !== undefined && !deepEqual(old["roleRef"], roleRef))
-    errors.push(invalid("roleRef", roleRef, "cannot change roleRef"));
+    errors.push(
+      invalid(
+        "roleRef",
+        { APIGroup: roleRef.apiGroup ?? "", Kind: roleRef.kind ?? "", Name: roleRef.name ?? "" },
+        "cannot change roleRef",
+      ),
+    );
   return errors;
 }
 

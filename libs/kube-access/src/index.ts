@@ -1,0 +1,27 @@
+export { AccessIndex, type Decision, type HeldRules, type RoleRef, type Subject, type User } from "./access-index.js";
+export { aggregatedRules } from "./aggregation.js";
+export { bootstrapPolicy, reconciled } from "./bootstrap.js";
+export { aggregate, compact, describeRule, escalationProblem, missingRules } from "./coverage.js";
+export { type Impersonation, impersonate, type WholeUser, withoutName } from "./impersonation.js";
+export { refusal } from "./messages.js";
+export {
+  type Attributes,
+  isPath,
+  type PathAttributes,
+  type PolicyRule,
+  type ResourceAttributes,
+  ruleAllows,
+} from "./rules.js";
+export { serviceAccountGroups, serviceAccountUsername, splitUsername } from "./service-accounts.js";
+export { quoted, quotedList } from "./text.js";
+export {
+  areClaims,
+  boundClaims,
+  type Claims,
+  ISSUER,
+  judgeClaims,
+  MOUNTED_TOKEN_SECONDS,
+  secretClaims,
+  type TokenSubject,
+  type TokenVerdict,
+} from "./tokens.js";

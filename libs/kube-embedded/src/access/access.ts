@@ -1,0 +1,87 @@
+import type { Principal } from "@tiphys/identity";
+import { type KubeApiError, statusError } from "@tiphys/kube";
+import {
+  AccessIndex,
+  type Attributes,
+  type Decision,
+  type HeldRules,
+  isPath,
+  type RoleRef,
+  refusal,
+} from "@tiphys/kube-access";
+import type { KubeObject } from "@tiphys/resources";
+import { forbidden } from "../api/status.js";
+import type { Change, Store } from "../store/store.js";
+
+const GROUP = "rbac.authorization.k8s.io";
+const ROLES = [`${GROUP}/roles`, `${GROUP}/clusterroles`];
+const BINDINGS = [`${GROUP}/rolebindings`, `${GROUP}/clusterrolebindings`];
+/** Members may do everything, whatever roles say: the way back in when roles are lost. */
+const SUPERUSERS = "system:masters";
+
+const ALLOWED: Decision = { allowed: true, reason: "" };
+
+/** Who may do what, by the roles and bindings in the store at this moment. */
+export class Access {
+  private readonly index = new AccessIndex();
+  private readonly unobserve: () => void;
+
+  constructor(store: Store) {
+    for (const collection of [...ROLES, ...BINDINGS]) {
+      for (const key of store.keys(collection)) this.set(collection, store.byKey(collection, key) as KubeObject);
+    }
+    this.unobserve = store.observe((change) => this.changed(change));
+  }
+
+  stop(): void {
+    this.unobserve();
+  }
+
+  decide(user: Principal, attributes: Attributes): Decision {
+    return isSuperuser(user) ? ALLOWED : this.index.authorize(user, attributes);
+  }
+
+  /** Throws the 403 that says who may not do what. */
+  check(user: Principal, attributes: Attributes): void {
+    if (isSuperuser(user)) return;
+    const decision = this.index.authorize(user, attributes);
+    if (!decision.allowed) throw refused(user, attributes, decision.reason);
+  }
+
+  rulesFor(user: Principal, namespace: string): HeldRules {
+    return this.index.rulesFor(user, namespace);
+  }
+
+  /** The rules of a referred role, or why there are none. */
+  resolve(ref: RoleRef, namespace: string | undefined) {
+    return this.index.resolve(ref, namespace);
+  }
+
+  private changed({ type, collection, object }: Change): void {
+    if (!collection.startsWith(GROUP)) return;
+    if (type === "DELETED") this.unset(collection, object);
+    else this.set(collection, object);
+  }
+
+  private set(collection: string, object: KubeObject): void {
+    const { namespace, name } = object.metadata;
+    if (ROLES.includes(collection)) this.index.setRole(namespace, name, object["rules"] ?? []);
+    else if (BINDINGS.includes(collection)) {
+      this.index.setBinding(namespace, name, { roleRef: object["roleRef"], subjects: object["subjects"] ?? [] });
+    }
+  }
+
+  private unset(collection: string, { metadata: { namespace, name } }: KubeObject): void {
+    if (ROLES.includes(collection)) this.index.setRole(namespace, name, undefined);
+    else if (BINDINGS.includes(collection)) this.index.setBinding(namespace, name, undefined);
+  }
+}
+
+export const isSuperuser = ({ groups }: Principal): boolean => groups.includes(SUPERUSERS);
+
+export function refused({ username }: Principal, attributes: Attributes, reason: string): KubeApiError {
+  const problem = refusal(username, attributes, reason);
+  if (isPath(attributes)) return statusError(403, "Forbidden", `forbidden: ${problem}`, {});
+  const { group, resource, name = "" } = attributes;
+  return forbidden({ group, resource, kind: resource }, name, problem);
+}

@@ -1,0 +1,485 @@
+import { describeWith, realClusterKubeconfig } from "@tiphys/testing";
+import { until } from "../testing.js";
+import { compared, type Side, type Step, twoSides } from "./compare.js";
+
+const rbac = "/apis/rbac.authorization.k8s.io/v1";
+const authorization = "/apis/authorization.k8s.io/v1";
+const authentication = "/apis/authentication.k8s.io/v1";
+const ns = "/api/v1/namespaces/$NS";
+const merge = { "content-type": "application/merge-patch+json" };
+const apply = { "content-type": "application/apply-patch+yaml" };
+
+const role = (name: string, rules: object[]) => ({ metadata: { name }, rules });
+const rule = (verbs: string[], apiGroups: string[], resources: string[], more: object = {}) => ({
+  verbs,
+  apiGroups,
+  resources,
+  ...more,
+});
+const binding = (name: string, ref: string, ...subjects: object[]) => {
+  const [kind, refName] = ref.split("/");
+  return { metadata: { name }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind, name: refName }, subjects };
+};
+const user = (name: string) => ({ kind: "User", apiGroup: "rbac.authorization.k8s.io", name });
+const group = (name: string) => ({ kind: "Group", apiGroup: "rbac.authorization.k8s.io", name });
+const post = (name: string, path: string, body: object, as?: string): Step => ({
+  name,
+  method: "POST",
+  path,
+  body,
+  ...(as ? { as } : {}),
+});
+const get = (name: string, path: string, as?: string): Step => ({ name, path, ...(as ? { as } : {}) });
+
+/** What the users of the steps may do: made first, on both sides. */
+const setup: readonly Step[] = [
+  post("namespace", "/api/v1/namespaces", { metadata: { name: "$NS" } }),
+  post(
+    "role",
+    `${rbac}/namespaces/$NS/roles`,
+    role("reader", [rule(["get", "list", "watch"], [""], ["pods", "configmaps"])]),
+  ),
+  post(
+    "binding",
+    `${rbac}/namespaces/$NS/rolebindings`,
+    binding("read", "Role/reader", user("$ID-jane"), group("$ID-devs")),
+  ),
+  post(
+    "role by name",
+    `${rbac}/namespaces/$NS/roles`,
+    role("one", [rule(["get", "update", "list"], [""], ["secrets"], { resourceNames: ["this"] })]),
+  ),
+  post("its binding", `${rbac}/namespaces/$NS/rolebindings`, binding("one", "Role/one", user("$ID-jane"))),
+  post(
+    "role of subresources",
+    `${rbac}/namespaces/$NS/roles`,
+    role("logs", [rule(["get"], [""], ["pods/log"]), rule(["*"], ["apps"], ["*/scale"])]),
+  ),
+  post("its binding", `${rbac}/namespaces/$NS/rolebindings`, binding("logs", "Role/logs", user("$ID-joe"))),
+  post("editor", `${rbac}/namespaces/$NS/rolebindings`, binding("editor", "ClusterRole/edit", user("$ID-ed"))),
+  post("manager", `${rbac}/namespaces/$NS/rolebindings`, binding("manager", "ClusterRole/admin", user("$ID-boss"))),
+  post("viewer", `${rbac}/clusterrolebindings`, binding("$ID-view", "ClusterRole/view", user("$ID-viewer"))),
+  post("dangling", `${rbac}/namespaces/$NS/rolebindings`, binding("dangling", "Role/nowhere", user("$ID-lost"))),
+  post(
+    "dangling cluster",
+    `${rbac}/clusterrolebindings`,
+    binding("$ID-dangling", "ClusterRole/$ID-nowhere", user("$ID-lost")),
+  ),
+  post(
+    "paths",
+    `${rbac}/clusterroles`,
+    role("$ID-paths", [{ verbs: ["get"], nonResourceURLs: ["/metrics", "/logs/*"] }]),
+  ),
+  post("its binding", `${rbac}/clusterrolebindings`, binding("$ID-paths", "ClusterRole/$ID-paths", user("$ID-ops"))),
+  post(
+    "role maker",
+    `${rbac}/clusterroles`,
+    role("$ID-maker", [
+      rule(["*"], ["rbac.authorization.k8s.io"], ["roles", "rolebindings", "clusterroles", "clusterrolebindings"]),
+      rule(["get"], [""], ["pods"]),
+    ]),
+  ),
+  post(
+    "its binding",
+    `${rbac}/clusterrolebindings`,
+    binding("$ID-maker", "ClusterRole/$ID-maker", user("$ID-maker-all")),
+  ),
+  post(
+    "plain maker",
+    `${rbac}/clusterroles`,
+    role("$ID-plain", [
+      rule(
+        ["create", "update", "patch", "get", "delete"],
+        ["rbac.authorization.k8s.io"],
+        ["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
+      ),
+      rule(["get"], [""], ["pods"]),
+    ]),
+  ),
+  post("its binding", `${rbac}/clusterrolebindings`, binding("$ID-plain", "ClusterRole/$ID-plain", user("$ID-maker"))),
+  post(
+    "impersonator",
+    `${rbac}/clusterroles`,
+    role("$ID-imp", [
+      rule(["impersonate"], [""], ["users"], { resourceNames: ["$ID-jane"] }),
+      rule(["impersonate"], [""], ["serviceaccounts"]),
+    ]),
+  ),
+  post("its binding", `${rbac}/clusterrolebindings`, binding("$ID-imp", "ClusterRole/$ID-imp", user("$ID-actor"))),
+];
+
+const reads: readonly Step[] = [
+  get("list pods as a reader", `${ns}/pods`, "$ID-jane"),
+  get("list pods as a member", `${ns}/pods`, "$ID-x $ID-devs"),
+  get("list pods as nobody", `${ns}/pods`, "$ID-nobody"),
+  get("list pods of all namespaces", "/api/v1/pods", "$ID-jane"),
+  get("get a pod that is not there", `${ns}/pods/none`, "$ID-jane"),
+  get("get without right", `${ns}/services/none`, "$ID-jane"),
+  get("watch without right", `${ns}/services?watch=1`, "$ID-jane"),
+  get("list of a group", `/apis/apps/v1/namespaces/$NS/deployments`, "$ID-jane"),
+  get("a named secret", `${ns}/secrets/this`, "$ID-jane"),
+  get("another secret", `${ns}/secrets/other`, "$ID-jane"),
+  get("list of the named one", `${ns}/secrets?fieldSelector=metadata.name%3Dthis`, "$ID-jane"),
+  get("list of all secrets", `${ns}/secrets`, "$ID-jane"),
+  get("a log", `${ns}/pods/none/log`, "$ID-joe"),
+  get("the pod of a log", `${ns}/pods/none`, "$ID-joe"),
+  get("a log without right", `${ns}/pods/none/log`, "$ID-jane"),
+  get("a scale by star", `/apis/apps/v1/namespaces/$NS/deployments/none/scale`, "$ID-joe"),
+  get("the object of a scale", `/apis/apps/v1/namespaces/$NS/deployments/none`, "$ID-joe"),
+  get("an unknown resource without right", `${ns}/nothings`, "$ID-jane"),
+  get("an unknown group without right", `/apis/none.example/v1/namespaces/$NS/things`, "$ID-jane"),
+  get("the namespace", ns, "$ID-jane"),
+  get("the namespaces", "/api/v1/namespaces", "$ID-jane"),
+  get("a cluster role", `${rbac}/clusterroles/view`, "$ID-jane"),
+  get("nodes", "/api/v1/nodes", "$ID-viewer"),
+  get("secrets as viewer", `${ns}/secrets`, "$ID-viewer"),
+  get("through a missing role", `${ns}/pods`, "$ID-lost"),
+  get("a path through a missing role", "/metrics", "$ID-lost"),
+  get("a path without right", "/metrics", "$ID-jane"),
+  get("a path with a star", "/logs/x", "$ID-jane"),
+  get("an empty user", `${ns}/pods`, "$ID-<b>"),
+  get("discovery", "/apis/apps", "$ID-nobody"),
+  get("discovery as nobody known", "/apis/apps", "anonymous"),
+  get("pods as nobody known", `${ns}/pods`, "anonymous"),
+  get("root as nobody known", "/", "anonymous"),
+  get("health as nobody known", "/readyz", "anonymous"),
+  get("keys as nobody known", "/openid/v1/jwks", "anonymous"),
+  { name: "a wrong token", path: `${ns}/pods`, as: "anonymous", headers: { authorization: "Bearer nonsense" } },
+  { name: "a token of nobody's", path: `${ns}/pods`, as: "anonymous", headers: { authorization: "Bearer a.b.c" } },
+  { name: "basic authentication", path: `${ns}/pods`, as: "anonymous", headers: { authorization: "Basic YTpi" } },
+];
+
+const writes: readonly Step[] = [
+  post("create without right", `${ns}/configmaps`, { metadata: { name: "a" } }, "$ID-jane"),
+  { name: "delete without right", method: "DELETE", path: `${ns}/configmaps/a`, as: "$ID-jane" },
+  { name: "delete all without right", method: "DELETE", path: `${ns}/configmaps`, as: "$ID-jane" },
+  {
+    name: "patch without right",
+    method: "PATCH",
+    path: `${ns}/configmaps/a`,
+    body: {},
+    headers: merge,
+    as: "$ID-jane",
+  },
+  {
+    name: "apply without right",
+    method: "PATCH",
+    path: `${ns}/configmaps/a?fieldManager=x`,
+    body: {},
+    headers: apply,
+    as: "$ID-jane",
+  },
+  post("broken body without right", `${ns}/configmaps`, ["x"], "$ID-jane"),
+  post("create as editor", `${ns}/configmaps`, { metadata: { name: "a" } }, "$ID-ed"),
+  post("a role as editor", `${rbac}/namespaces/$NS/roles`, role("x", []), "$ID-ed"),
+  post("a role as manager", `${rbac}/namespaces/$NS/roles`, role("x", [rule(["get"], [""], ["pods"])]), "$ID-boss"),
+  post(
+    "a role with too much",
+    `${rbac}/namespaces/$NS/roles`,
+    role("y", [rule(["get", "list"], [""], ["nodes", "pods"]), rule(["*"], ["*"], ["*"])]),
+    "$ID-boss",
+  ),
+  post(
+    "a role with names",
+    `${rbac}/namespaces/$NS/roles`,
+    role("y", [
+      rule(["get"], [""], ["secrets"], { resourceNames: ["a", "b"] }),
+      rule(["get", "use"], ["x.example"], ["things"], { resourceNames: ["c"] }),
+    ]),
+    "$ID-boss",
+  ),
+  post(
+    "a binding to more than one has",
+    `${rbac}/namespaces/$NS/rolebindings`,
+    binding("z", "ClusterRole/cluster-admin", user("me")),
+    "$ID-boss",
+  ),
+  post(
+    "a binding to what one has",
+    `${rbac}/namespaces/$NS/rolebindings`,
+    binding("z", "ClusterRole/view", user("me")),
+    "$ID-boss",
+  ),
+  post(
+    "a binding to nothing",
+    `${rbac}/namespaces/$NS/rolebindings`,
+    binding("zz", "ClusterRole/$ID-nothing", user("me")),
+    "$ID-boss",
+  ),
+  post(
+    "a binding to no role",
+    `${rbac}/namespaces/$NS/rolebindings`,
+    binding("zz", "Role/nothing", user("me")),
+    "$ID-boss",
+  ),
+  post("a cluster role without right", `${rbac}/clusterroles`, role("$ID-c", []), "$ID-boss"),
+  post(
+    "a cluster role with too much",
+    `${rbac}/clusterroles`,
+    role("$ID-c", [
+      rule(["get", "list", "watch"], [""], ["pods", "secrets"]),
+      { verbs: ["get", "post"], nonResourceURLs: ["/metrics"] },
+    ]),
+    "$ID-maker",
+  ),
+  post(
+    "a cluster role that aggregates",
+    `${rbac}/clusterroles`,
+    { ...role("$ID-c", []), aggregationRule: { clusterRoleSelectors: [{ matchLabels: { a: "b" } }] } },
+    "$ID-maker",
+  ),
+  post(
+    "a role of one who may escalate",
+    `${rbac}/clusterroles`,
+    role("$ID-e", [rule(["*"], ["*"], ["*"])]),
+    "$ID-maker-all",
+  ),
+  post(
+    "a binding of one who may bind",
+    `${rbac}/clusterrolebindings`,
+    binding("$ID-e", "ClusterRole/cluster-admin", user("$ID-nobody2")),
+    "$ID-maker-all",
+  ),
+  {
+    name: "more rules by patch",
+    method: "PATCH",
+    path: `${rbac}/clusterroles/$ID-plain`,
+    body: { rules: [rule(["*"], ["*"], ["*"])] },
+    headers: merge,
+    as: "$ID-maker",
+  },
+  {
+    name: "fewer rules by patch",
+    method: "PATCH",
+    path: `${rbac}/clusterroles/$ID-plain`,
+    body: { rules: [rule(["get", "patch"], ["rbac.authorization.k8s.io"], ["clusterroles"])] },
+    headers: merge,
+    as: "$ID-maker",
+  },
+  {
+    name: "finalizers of a role one does not hold",
+    method: "PATCH",
+    path: `${rbac}/clusterroles/$ID-paths`,
+    body: { metadata: { finalizers: ["a.example/b"] } },
+    headers: merge,
+    as: "$ID-maker",
+  },
+  {
+    name: "finalizers back",
+    method: "PATCH",
+    path: `${rbac}/clusterroles/$ID-paths`,
+    body: { metadata: { finalizers: null } },
+    headers: merge,
+    as: "$ID-maker",
+  },
+  {
+    name: "labels of a role one does not hold",
+    method: "PATCH",
+    path: `${rbac}/clusterroles/$ID-paths`,
+    body: { metadata: { labels: { a: "b" } } },
+    headers: merge,
+    as: "$ID-maker",
+  },
+  {
+    name: "another role for a binding",
+    method: "PATCH",
+    path: `${rbac}/namespaces/$NS/rolebindings/read`,
+    body: { roleRef: { name: "one" } },
+    headers: merge,
+  },
+  post(
+    "a role without verbs",
+    `${rbac}/namespaces/$NS/roles`,
+    role("v", [{ apiGroups: [""], resources: ["pods"], verbs: [] }]),
+  ),
+  post("a role of URLs", `${rbac}/namespaces/$NS/roles`, role("v", [{ verbs: ["get"], nonResourceURLs: ["/x"] }])),
+  post(
+    "a binding of wrong subjects",
+    `${rbac}/namespaces/$NS/rolebindings`,
+    binding("v", "Foo/x", { kind: "ServiceAccount", name: "A" }, { kind: "Foo", name: "b" }),
+  ),
+];
+
+const acting: readonly Step[] = [
+  get("as one who may not", `${ns}/pods`, "$ID-jane"),
+  { name: "no user", path: `${ns}/pods`, headers: { "impersonate-group": "x" } },
+  {
+    name: "no user but an id",
+    path: `${ns}/pods`,
+    headers: { "impersonate-uid": "x", "impersonate-extra-scopes": "a" },
+  },
+  post(
+    "who am I",
+    `${authentication}/selfsubjectreviews`,
+    { kind: "SelfSubjectReview", apiVersion: "authentication.k8s.io/v1" },
+    "$ID-jane $ID-devs",
+  ),
+  post(
+    "an account",
+    `${authentication}/selfsubjectreviews`,
+    { kind: "SelfSubjectReview", apiVersion: "authentication.k8s.io/v1" },
+    "system:serviceaccount:$NS:default",
+  ),
+  post(
+    "a node",
+    `${authentication}/selfsubjectreviews`,
+    { kind: "SelfSubjectReview", apiVersion: "authentication.k8s.io/v1" },
+    "system:node:n1",
+  ),
+  post(
+    "anonymous by name",
+    `${authentication}/selfsubjectreviews`,
+    { kind: "SelfSubjectReview", apiVersion: "authentication.k8s.io/v1" },
+    "system:anonymous",
+  ),
+  post(
+    "with a known group",
+    `${authentication}/selfsubjectreviews`,
+    { kind: "SelfSubjectReview", apiVersion: "authentication.k8s.io/v1" },
+    "a system:unauthenticated",
+  ),
+  {
+    name: "with id and extra",
+    method: "POST",
+    path: `${authentication}/selfsubjectreviews`,
+    body: { kind: "SelfSubjectReview", apiVersion: "authentication.k8s.io/v1" },
+    as: "$ID-jane",
+    headers: { "impersonate-uid": "u1", "impersonate-extra-acme.com%2fproject": "p" },
+  },
+];
+
+const reviews: readonly Step[] = [
+  ...[
+    { user: "$ID-jane", resourceAttributes: { verb: "list", resource: "pods", namespace: "$NS" } },
+    { user: "$ID-jane", resourceAttributes: { verb: "list", resource: "pods" } },
+    { groups: ["$ID-devs"], resourceAttributes: { verb: "list", resource: "pods", namespace: "$NS" } },
+    { user: "$ID-lost", resourceAttributes: { verb: "list", resource: "pods", namespace: "$NS" } },
+    { user: "$ID-ops", nonResourceAttributes: { verb: "get", path: "/logs/a" } },
+    { user: "$ID-ops", nonResourceAttributes: { verb: "post", path: "/logs/a" } },
+    { user: "$ID-joe", resourceAttributes: { verb: "get", resource: "pods", subresource: "log", namespace: "$NS" } },
+    { user: "$ID-jane", groups: ["system:masters"], resourceAttributes: { verb: "x", resource: "y" } },
+    { user: "$ID-jane", resourceAttributes: { verb: "get", resource: "secrets", name: "this", namespace: "$NS" } },
+    {},
+    { user: "a", resourceAttributes: {}, nonResourceAttributes: { path: "/x" } },
+    { resourceAttributes: { verb: "get", resource: "pods" } },
+    { user: "a", resourceAttributes: { verb: "list", resource: "pods", fieldSelector: {} } },
+  ].map((spec, at) => post(`a review ${at}`, `${authorization}/subjectaccessreviews`, { spec })),
+  post("a review with a name", `${authorization}/subjectaccessreviews`, {
+    metadata: { name: "x" },
+    spec: { user: "a", nonResourceAttributes: { path: "/x" } },
+  }),
+  post("a local review", `${authorization}/namespaces/$NS/localsubjectaccessreviews`, {
+    spec: { user: "$ID-jane", resourceAttributes: { namespace: "$NS", verb: "list", resource: "pods" } },
+  }),
+  post("a local review of elsewhere", `${authorization}/namespaces/$NS/localsubjectaccessreviews`, {
+    spec: { user: "$ID-jane", resourceAttributes: { verb: "list", resource: "pods" } },
+  }),
+  post("a local review of a path", `${authorization}/namespaces/$NS/localsubjectaccessreviews`, {
+    spec: { user: "$ID-jane", nonResourceAttributes: { path: "/" } },
+  }),
+  post(
+    "a review without right",
+    `${authorization}/subjectaccessreviews`,
+    { spec: { user: "a", nonResourceAttributes: { path: "/" } } },
+    "$ID-jane",
+  ),
+  post(
+    "may I",
+    `${authorization}/selfsubjectaccessreviews`,
+    { spec: { resourceAttributes: { namespace: "$NS", verb: "list", resource: "pods" } } },
+    "$ID-jane",
+  ),
+  post(
+    "may I not",
+    `${authorization}/selfsubjectaccessreviews`,
+    { spec: { resourceAttributes: { namespace: "$NS", verb: "delete", resource: "pods" } } },
+    "$ID-jane",
+  ),
+  post("what may I", `${authorization}/selfsubjectrulesreviews`, { spec: { namespace: "$NS" } }, "$ID-nobody"),
+  post("what may I nowhere", `${authorization}/selfsubjectrulesreviews`, { spec: {} }, "$ID-nobody"),
+  post(
+    "may I, unknown",
+    `${authorization}/selfsubjectaccessreviews`,
+    { spec: { nonResourceAttributes: { verb: "get", path: "/x" } } },
+    "anonymous",
+  ),
+];
+
+const account = `${ns}/serviceaccounts`;
+const tokens: readonly Step[] = [
+  post("an account", account, { metadata: { name: "bot" } }),
+  post("a token", `${account}/bot/token`, { spec: {} }),
+  post("a token of an hour for others", `${account}/bot/token`, {
+    kind: "TokenRequest",
+    apiVersion: "authentication.k8s.io/v1",
+    spec: { audiences: ["vault", "x"], expirationSeconds: 7200 },
+  }),
+  post("a short token", `${account}/bot/token`, { spec: { expirationSeconds: 599 } }),
+  post("a long token", `${account}/bot/token`, { spec: { expirationSeconds: 2 ** 32 + 1 } }),
+  post("a token of no account", `${account}/none/token`, { spec: {} }),
+  post("a token under another name", `${account}/bot/token`, { metadata: { name: "other" }, spec: {} }),
+  post("a token in another namespace", `${account}/bot/token`, { metadata: { namespace: "default" }, spec: {} }),
+  post("a token of another account of the name", `${account}/bot/token`, { metadata: { uid: "7" }, spec: {} }),
+  post("a token bound to nothing", `${account}/bot/token`, {
+    spec: { boundObjectRef: { kind: "Pod", apiVersion: "v1", name: "none" } },
+  }),
+  post("a token bound to no secret", `${account}/bot/token`, {
+    spec: { boundObjectRef: { kind: "Secret", apiVersion: "v1", name: "none" } },
+  }),
+  post("a token bound to no node", `${account}/bot/token`, {
+    spec: { boundObjectRef: { kind: "Node", apiVersion: "v1", name: "$ID-none" } },
+  }),
+  post("a token bound to a map", `${account}/bot/token`, {
+    spec: { boundObjectRef: { kind: "ConfigMap", apiVersion: "v1", name: "none" } },
+  }),
+  post("a token bound to a deployment", `${account}/bot/token`, {
+    spec: { boundObjectRef: { kind: "Deployment", apiVersion: "apps/v1", name: "none" } },
+  }),
+  post("a secret", `${ns}/secrets`, { metadata: { name: "s" } }),
+  post("a token bound to another secret of the name", `${account}/bot/token`, {
+    spec: { boundObjectRef: { kind: "Secret", apiVersion: "v1", name: "s", uid: "8" } },
+  }),
+  post("a token bound to a secret", `${account}/bot/token`, {
+    spec: { boundObjectRef: { kind: "Secret", apiVersion: "v1", name: "s" } },
+  }),
+  post("a token of another kind", `${account}/bot/token`, { kind: "Pod", apiVersion: "v1" }),
+  post("a token without right", `${account}/bot/token`, { spec: {} }, "$ID-jane"),
+  get("the token of an account", `${account}/bot/token`),
+  post("no token", `${authentication}/tokenreviews`, { spec: {} }),
+  post("a wrong token", `${authentication}/tokenreviews`, { spec: { token: "x" } }),
+];
+
+describeWith(["real-cluster"], "access is decided as by a real control plane", () => {
+  let sides: readonly [Side, Side];
+  let stop: () => Promise<void>;
+  beforeAll(async () => {
+    ({ sides, stop } = await twoSides(realClusterKubeconfig() ?? ""));
+    for (const side of sides) {
+      for (const step of setup) {
+        const answer = await side.ask(step);
+        if (answer.code !== 201) throw new Error(`${side.name}: ${step.name}: ${answer.text}`);
+      }
+      const lastBound = { name: "all bound", path: "/logs/x", as: "$ID-ops" };
+      await until(async () => (await side.ask(lastBound)).code !== 403);
+      await until(async () => (await side.ask({ name: "", path: `${ns}/pods`, as: "$ID-viewer" })).code === 200);
+    }
+  });
+  afterAll(async () => {
+    for (const side of sides) {
+      await side.ask({ name: "", method: "DELETE", path: ns });
+      for (const name of ["view", "dangling", "paths", "maker", "plain", "imp", "e"]) {
+        await side.ask({ name: "", method: "DELETE", path: `${rbac}/clusterrolebindings/$ID-${name}` });
+        await side.ask({ name: "", method: "DELETE", path: `${rbac}/clusterroles/$ID-${name}` });
+      }
+    }
+    await stop();
+  });
+
+  const all = { reads, acting, reviews, tokens, writes };
+  describe.each(Object.entries(all))("%s", (_, steps) => {
+    it.each(steps)("$name", async (step) => {
+      const [own, real] = await Promise.all(sides.map((side) => side.ask(step)));
+      expect(compared(own!, step)).toEqual(compared(real!, step));
+    });
+  });
+});
