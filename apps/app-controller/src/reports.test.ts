@@ -52,6 +52,7 @@ const project = (spec: object): AppProject => ({
   spec,
 });
 const shop: KubeObject = { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop", labels: { a: "1" } } };
+const subscribed = { "notifications.argoproj.io/subscribe.on-sync-failed.slack": "ops" };
 const managed = (labels: Record<string, string>) => ({ syncPolicy: { managedNamespaceMetadata: { labels } } });
 const compared: KubeObject = {
   apiVersion: "v1",
@@ -72,6 +73,11 @@ it.each([
     "metadata of a namespace that exists",
     input({ namespace: shop, spec: managed({ a: "2" }) }),
     /managedNamespaceMeta/,
+  ],
+  [
+    "a subscription to notifications",
+    input({ app: { ...input({}).app, metadata: { name: "web", annotations: subscribed } } }),
+    /nothing is sent for notifications\.argoproj\.io\/subscribe\.on-sync-failed\.slack/,
   ],
   ["a compare option", input({ desired: [compared] }), /ConfigMap x: compare option ServerSideDiff/],
 ])("warns of %s set without effect", (_, given, want) => {

@@ -48,6 +48,15 @@ const checks: ReadonlyArray<(input: WarningInput) => ApplicationCondition | unde
         }
       : undefined;
   },
+  ({ app }) => {
+    const subscribed = subscriptions(app);
+    return subscribed === ""
+      ? undefined
+      : {
+          type: "NotImplementedWarning",
+          message: `notifications are not implemented yet: nothing is sent for ${subscribed}`,
+        };
+  },
   ({ app, desired }) => {
     for (const object of [app, ...desired]) {
       const option = compareOption(object);
@@ -60,6 +69,12 @@ const checks: ReadonlyArray<(input: WarningInput) => ApplicationCondition | unde
     return undefined;
   },
 ];
+
+const subscriptions = (app: Application): string =>
+  Object.keys(app.metadata.annotations ?? {})
+    .filter((key) => key.startsWith("notifications.argoproj.io/subscribe."))
+    .sort()
+    .join(", ");
 
 /** Conditions that name what is set without effect. */
 export function warningsOf(input: WarningInput): ApplicationCondition[] {

@@ -13,8 +13,9 @@ import type { Logger, Metrics, Tracer } from "@tiphys/telemetry";
 import { trafficRouters } from "@tiphys/traffic-routers";
 import { analysisReconciler } from "./analysis-reconciler.js";
 import { experimentReconciler } from "./experiment-reconciler.js";
-import { observeRollouts } from "./metrics.js";
-import { type RolloutReconcilerDeps, rolloutReconciler } from "./rollout-reconciler.js";
+import { observeRollouts, passMetrics } from "./metrics.js";
+import { reportNotifications } from "./notifications.js";
+import { ORPHANS, orphanIndex, type RolloutReconcilerDeps, rolloutReconciler, selects } from "./rollout-reconciler.js";
 import { serviceReconciler } from "./service-reconciler.js";
 
 export interface RolloutsControllerDeps {
@@ -54,7 +55,7 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
   const rolloutCache = informers.informer(types.rollouts, { indexes: { service: servicesIndex, router: routerIndex } });
   const jobs = informers.informer(types.jobs);
   const caches = {
-    replicaSets: informers.informer(types.replicaSets),
+    replicaSets: informers.informer(types.replicaSets, { indexes: { [ORPHANS]: orphanIndex } }),
     services: informers.informer(types.services),
     ingresses: informers.informer(types.ingresses),
     analysisRuns: informers.informer(types.analysisRuns),
@@ -62,6 +63,7 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
     clusterAnalysisTemplates: informers.informer(types.clusterAnalysisTemplates),
   };
   const events = createEventRecorder({ client, clock, log, random: deps.random, component: "rollouts-controller" });
+  const timed = (kind: string) => passMetrics(metrics, kind);
   const told = metrics.counter("rollout_events_total", "Events by type and reason.", ["type", "reason"]);
   const shared = {
     informers,
@@ -84,6 +86,14 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
     (index: string) =>
     ({ object }: CacheChange): readonly ObjectKey[] =>
       rolloutCache.byIndex(index, `${object.metadata.namespace}/${object.metadata.name}`).map(keyOf);
+  /** Rollouts that may adopt a set which nobody controls (any more). */
+  const adopting = ({ type, object }: CacheChange): readonly ObjectKey[] =>
+    type === "deleted" || orphanIndex(object).length === 0
+      ? []
+      : rolloutCache
+          .list(object.metadata.namespace)
+          .filter((rollout) => selects(rollout as Rollout, object))
+          .map(keyOf);
   const analysed = ({ object }: CacheChange): readonly ObjectKey[] =>
     rolloutCache
       .list(object.metadata.namespace)
@@ -95,8 +105,10 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
     resource: types.rollouts,
     statusSubresource: true,
     reconciler: rolloutReconciler({ informers, caches, routers: trafficRouters, record }),
+    onPass: timed("rollout"),
     watches: [
       { resource: types.replicaSets, keys: "owner" },
+      { resource: types.replicaSets, keys: adopting },
       { resource: types.analysisRuns, keys: "owner" },
       { resource: types.services, keys: naming("service") },
       { resource: types.ingresses, keys: naming("router") },
@@ -117,6 +129,7 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
     name: "analysisruns",
     resource: types.analysisRuns,
     statusSubresource: false,
+    onPass: timed("analysis_run"),
     reconciler: analysisReconciler({ client, clock, providers: metricProviders({ dialer: deps.dialer, client }) }),
     watches: [
       { resource: types.jobs, keys: "owner" },
@@ -129,6 +142,7 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
     resource: types.experiments,
     statusSubresource: false,
     reconciler: experimentReconciler,
+    onPass: timed("experiment"),
   });
   const services = createController({
     ...shared,
@@ -146,17 +160,17 @@ export function createRolloutsController(deps: RolloutsControllerDeps): Rollouts
       },
     ],
   });
-  let unobserve = () => {};
+  const ends: (() => void)[] = [];
   return {
     name: "rollouts-controller",
     rollouts,
     analysisRuns,
     async start() {
-      unobserve = observeRollouts(metrics, rolloutCache, caches.analysisRuns);
+      ends.push(observeRollouts(metrics, rolloutCache, caches.analysisRuns), reportNotifications(rolloutCache, record));
       await Promise.all([rollouts.start(), analysisRuns.start(), experiments.start(), services.start()]);
     },
     async stop() {
-      unobserve();
+      for (const end of ends.splice(0)) end();
       await Promise.all([rollouts.stop(), analysisRuns.stop(), experiments.stop(), services.stop()]);
       await events.flush();
     },

@@ -1,5 +1,5 @@
 import type { Informer } from "@tiphys/kube";
-import { type AnalysisRun, type KubeObject, keyOf, keyText, type Rollout } from "@tiphys/resources";
+import { type AnalysisRun, type KubeObject, keyOf, keyText, type ObjectKey, type Rollout } from "@tiphys/resources";
 import type { Labels, Metrics } from "@tiphys/telemetry";
 
 /** Keeps the gauges that dashboards for Argo Rollouts read; the returned function ends that. */
@@ -27,8 +27,10 @@ export function observeRollouts(metrics: Metrics, rollouts: Informer, analysisRu
       shown.set(key, labels);
     }
   };
+  const updates = updateMetrics(metrics);
   const ends = [
-    rollouts.onChange(({ type, object }) => {
+    rollouts.onChange(({ type, object, previous }) => {
+      if (type === "modified" && previous) updates(previous as Rollout, object as Rollout);
       const gone = type === "deleted";
       show(`rollout/${keyText(keyOf(object))}`, info, gone ? undefined : rolloutLabels(object as Rollout));
       const labels = { namespace: object.metadata.namespace ?? "", name: object.metadata.name };
@@ -43,6 +45,49 @@ export function observeRollouts(metrics: Metrics, rollouts: Informer, analysisRu
   ];
   return () => {
     for (const end of ends) end();
+  };
+}
+
+/** Seconds that passes may take. */
+const PASS_SECONDS = [0.01, 0.15, 0.25, 0.5, 1];
+/** Seconds that updates take: from half a minute to a week. */
+const UPDATE_SECONDS = [30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 259_200, 604_800];
+
+/** `KIND_reconcile` and `KIND_reconcile_error`, for the passes of one controller. */
+export function passMetrics(
+  metrics: Metrics,
+  kind: string,
+): (key: ObjectKey, seconds: number, failed: boolean) => void {
+  const labels = ["namespace", "name"];
+  const took = metrics.histogram(`${kind}_reconcile`, `Seconds of a pass over one ${kind}.`, labels, PASS_SECONDS);
+  const errors = metrics.counter(`${kind}_reconcile_error`, `Passes over one ${kind} that failed.`, labels);
+  return ({ namespace = "", name }, seconds, failed) => {
+    took.observe(seconds, { namespace, name });
+    if (failed) errors.add({ namespace, name });
+  };
+}
+
+/** Tells the length of each update when it ends, or when another one takes its place. */
+function updateMetrics(metrics: Metrics): (before: Rollout, after: Rollout) => void {
+  const labels = ["namespace", "name", "status"];
+  const histogram = (name: string, help: string) => metrics.histogram(name, help, labels, UPDATE_SECONDS);
+  const total = histogram("rollout_duration_seconds", "Seconds of an update, from its start to its end.");
+  const moving = histogram("rollout_progression_duration_seconds", "Seconds of an update, without manual pauses.");
+  const paused = histogram("rollout_manual_pause_duration_seconds", "Seconds of an update that waited for a person.");
+  return (before, after) => {
+    const was = before.status?.duration;
+    const is = after.status?.duration;
+    if (!was || was.finishedAt || !is) return;
+    const superseded = is.rolloutStartedAt !== was.rolloutStartedAt;
+    const end = superseded ? is.rolloutStartedAt : is.finishedAt;
+    if (end === undefined) return;
+    const seconds = Math.max(0, (Date.parse(end) - Date.parse(was.rolloutStartedAt)) / 1000);
+    const waited = (superseded ? was : is).totalManualPauseDurationSeconds ?? 0;
+    const { namespace = "", name } = after.metadata;
+    const of = { namespace, name, status: superseded ? "Superseded" : (is.completionStatus ?? "") };
+    total.observe(seconds, of);
+    moving.observe(Math.max(0, seconds - waited), of);
+    paused.observe(waited, of);
   };
 }
 

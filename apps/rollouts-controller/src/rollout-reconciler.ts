@@ -1,12 +1,13 @@
 import { templateKey } from "@tiphys/analysis";
 import type { Reconciler } from "@tiphys/controller";
 import { codeOf } from "@tiphys/errors";
-import type { Informer, Informers } from "@tiphys/kube";
+import { type Informer, type Informers, parseLabelSelector } from "@tiphys/kube";
 import {
   type AnalysisRun,
   type AnalysisTemplate,
   type AnalysisTemplateRef,
   controllerOf,
+  controllerRef,
   type KubeObject,
   MANAGED_BY_ROLLOUTS_ANNOTATION,
   POD_TEMPLATE_HASH_LABEL,
@@ -50,6 +51,17 @@ interface Doing {
   readonly action: RolloutAction;
 }
 
+export const ORPHANS = "orphans";
+/** ReplicaSets that nobody controls, by namespace; those without the hash label are no part of a Rollout. */
+export const orphanIndex = (object: KubeObject): readonly string[] =>
+  controllerOf(object) || !object.metadata.labels?.[POD_TEMPLATE_HASH_LABEL] ? [] : [object.metadata.namespace ?? ""];
+
+/** An empty selector would select whatever there is; it selects nothing. */
+export function selects(rollout: Rollout, set: KubeObject): boolean {
+  const text = rollout.spec.selector ? selectorText(rollout) : "";
+  return text !== "" && parseLabelSelector(text)(set.metadata.labels);
+}
+
 export const MANAGER = "tiphys-rollouts";
 
 /** Drives one Rollout: reads what it owns and names, lets `planRollout` decide, makes the writes. */
@@ -70,6 +82,12 @@ export function rolloutReconciler(deps: RolloutReconcilerDeps): Reconciler<Rollo
     };
     for (const { analysis } of analysesOf(rollout)) for (const ref of analysis.templates ?? []) read(ref);
     return found;
+  }
+
+  function orphansOf(rollout: Rollout): readonly ReplicaSet[] {
+    const { namespace = "" } = rollout.metadata;
+    const orphans = caches.replicaSets.byIndex(ORPHANS, namespace) as readonly ReplicaSet[];
+    return orphans.filter((set) => !set.metadata.deletionTimestamp && selects(rollout, set));
   }
 
   async function podsOf(rollout: Rollout, signal: AbortSignal): Promise<readonly KubeObject[]> {
@@ -95,11 +113,13 @@ export function rolloutReconciler(deps: RolloutReconcilerDeps): Reconciler<Rollo
       const namespace = rollout.metadata.namespace ?? "";
       const uid = rollout.metadata.uid ?? "";
       const replicaSets = caches.replicaSets.byIndex("owner", uid) as readonly ReplicaSet[];
+      const orphans = orphansOf(rollout);
       const named = wantedSetName(rollout, replicaSets);
       const other = named === undefined ? undefined : caches.replicaSets.get({ namespace, name: named });
       return {
         rollout,
         replicaSets,
+        ...(orphans.length > 0 ? { orphans } : {}),
         services: Object.fromEntries(
           servicesOf(rollout).map((name) => [name, caches.services.get({ namespace, name })]),
         ),
@@ -131,6 +151,13 @@ export function rolloutReconciler(deps: RolloutReconcilerDeps): Reconciler<Rollo
         case "createReplicaSet":
           await once(client.create(types.replicaSets, action.set, options));
           return;
+        case "adoptReplicaSet": {
+          const { name, uid, resourceVersion, ownerReferences = [] } = action.set.metadata;
+          // Whoever adopted it meanwhile keeps it: the version is the one without an owner.
+          const metadata = { uid, resourceVersion, ownerReferences: [...ownerReferences, controllerRef(rollout)] };
+          await client.patch(types.replicaSets, { namespace, name }, { type: "merge", body: { metadata } }, options);
+          return;
+        }
         case "patchReplicaSet": {
           const { replicas, minReadySeconds, annotations } = action.patch;
           const spec = {
@@ -218,6 +245,8 @@ function describeAction(action: RolloutAction): string {
   switch (action.kind) {
     case "createReplicaSet":
       return `create ReplicaSet ${action.set.metadata.name} with ${action.set.spec.replicas} replicas`;
+    case "adoptReplicaSet":
+      return `adopt ReplicaSet ${action.set.metadata.name}`;
     case "patchReplicaSet":
       return action.patch.replicas === undefined
         ? `annotate ReplicaSet ${action.name}`

@@ -28,6 +28,8 @@ export interface ControllerOptions<State, Action, Fact> {
   readonly workers?: number;
   /** Sharding: asked before every pass, also with one replica. */
   readonly owns?: (key: ObjectKey) => boolean;
+  /** Told of every pass: how long it took, and whether it failed. */
+  readonly onPass?: (key: ObjectKey, seconds: number, failed: boolean) => void;
   /** Crash tests stop the process here; production passes nothing. */
   readonly killPoint?: (name: string) => void;
 }

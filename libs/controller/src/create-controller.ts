@@ -87,7 +87,9 @@ export function createController<State, Action, Fact>(
       result = await failed(key, objectKey, object, error);
     } finally {
       passes.add({ controller: name, result });
-      seconds.observe((clock.monotonic() - started) / 1000, { controller: name });
+      const took = (clock.monotonic() - started) / 1000;
+      seconds.observe(took, { controller: name });
+      options.onPass?.(objectKey, took, result === "error" || result === "terminal");
     }
   }
 

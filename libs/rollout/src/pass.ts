@@ -20,6 +20,8 @@ export interface RolloutState {
   readonly rollout: Rollout;
   /** Controlled by the Rollout. */
   readonly replicaSets: readonly ReplicaSet[];
+  /** Selected by the Rollout and controlled by nobody. */
+  readonly orphans?: readonly ReplicaSet[];
   /** Services that the Rollout names. */
   readonly services: Readonly<Record<string, KubeObject | undefined>>;
   /** What its traffic router reads. */
@@ -37,6 +39,7 @@ export interface RolloutState {
 /** One write, or one event to record. */
 export type RolloutAction =
   | { readonly kind: "createReplicaSet"; readonly set: ReplicaSet }
+  | { readonly kind: "adoptReplicaSet"; readonly set: ReplicaSet }
   | {
       readonly kind: "patchReplicaSet";
       readonly name: string;

@@ -34,6 +34,7 @@ class World {
   now = new Date(START);
   rollout: Rollout;
   sets: ReplicaSet[] = [];
+  orphans: ReplicaSet[] = [];
   runs: AnalysisRun[] = [];
   services: Record<string, KubeObject> = {};
   templates: Record<string, AnalysisTemplate> = {};
@@ -68,6 +69,7 @@ class World {
     return {
       rollout: this.rollout,
       replicaSets: this.sets,
+      orphans: this.orphans,
       services: this.services,
       routerObjects: {
         weight: { apiVersion: "v1", kind: "Weight", metadata: { name: "weight" }, weight: this.weights.at(-1) },
@@ -127,6 +129,10 @@ class World {
         this.sets.push(set);
         break;
       }
+      case "adoptReplicaSet":
+        this.sets.push(action.set);
+        this.orphans = this.orphans.filter((set) => set !== action.set);
+        break;
       case "patchReplicaSet": {
         const set = find(action.name);
         if (action.patch.replicas !== undefined) set.spec.replicas = action.patch.replicas;
@@ -761,4 +767,79 @@ describe("what lists show", () => {
       available: 5,
     });
   });
+});
+
+describe("the course of an update in time", () => {
+  const at = (seconds: number) => new Date(START + seconds * 1000).toISOString().replace(".000Z", "Z");
+
+  it("begins with the new template, counts what waits for a person, and ends with the promotion", () => {
+    const world = deployed({ steps });
+    expect(world.status.duration).toBeUndefined();
+    world.image("web:2");
+    world.settle();
+    expect(world.status.duration).toEqual({ rolloutStartedAt: at(0) });
+    world.pass(3600);
+    expect(world.status.duration).toEqual({ rolloutStartedAt: at(0), manualPauseStartedAt: at(3600) });
+    world.pass(600);
+    world.patch(promotePatch(world.rollout));
+    world.settle();
+    expect(world.status.duration).toEqual({
+      rolloutStartedAt: at(0),
+      totalManualPauseDurationSeconds: 600,
+      finishedAt: at(4200),
+      completionStatus: "Promoted",
+    });
+    const { duration } = world.status;
+    world.pass(60);
+    expect(world.status.duration).toEqual(duration);
+  });
+
+  it.each<{ end: string; how: (world: World) => void }>([
+    { end: "Aborted", how: (world) => world.patch(abortPatch()) },
+    { end: "FastPromoted", how: (world) => world.patch(promotePatch(world.rollout, { full: true })) },
+    { end: "RolledBack", how: (world) => world.image("web:1") },
+  ])("ends $end", ({ end, how }) => {
+    const world = deployed({ steps });
+    world.image("web:2");
+    world.settle();
+    world.now = new Date(START + 60_000);
+    how(world);
+    world.settle();
+    expect(world.status.duration).toEqual({
+      rolloutStartedAt: at(0),
+      finishedAt: at(60),
+      completionStatus: end,
+    });
+  });
+
+  it("begins anew when another template takes the place, and when an aborted update is tried again", () => {
+    const world = deployed({ steps });
+    world.image("web:2");
+    world.settle();
+    world.now = new Date(START + 60_000);
+    world.image("web:3");
+    world.settle();
+    expect(world.status.duration).toEqual({ rolloutStartedAt: at(60) });
+    world.patch(abortPatch());
+    world.settle();
+    world.now = new Date(START + 120_000);
+    world.patch(retryPatch());
+    world.settle();
+    expect(world.status.duration).toEqual({ rolloutStartedAt: at(120) });
+  });
+});
+
+it("adopts the ReplicaSets that it finds, before it makes any", () => {
+  const before = deployed({ steps });
+  before.image("web:2");
+  before.pass(3600);
+  before.patch(promotePatch(before.rollout, { full: true }));
+  before.settle();
+  const world = new World({ steps });
+  world.orphans = before.sets.map((set) => ({ ...set, metadata: { ...set.metadata, ownerReferences: [] } }));
+  world.image("web:2");
+  world.settle();
+  expect(world.sets).toHaveLength(2);
+  expect(world.counts()).toEqual({ "web:1": 0, "web:2": 5 });
+  expect(world.status).toMatchObject({ phase: "Healthy", stableRS: before.status.stableRS });
 });

@@ -8,6 +8,7 @@ import {
 } from "@tiphys/resources";
 import { withCondition } from "./conditions.js";
 import { advance, followRuns, noticeChange, noticeRequests } from "./decide.js";
+import { durationOf } from "./duration.js";
 import { beginPass, decided, lookAt, type Pass, type RolloutPlan, type RolloutState } from "./pass.js";
 import { movePods, moveTraffic } from "./pods.js";
 import { hashOf, sortSets } from "./replica-sets.js";
@@ -39,6 +40,7 @@ export function planRollout(state: RolloutState, now: Date, routers: readonly Tr
   const problems = [...validateRollout(rollout)];
   if (problems.length === 0) problems.push(...referenceProblems(state, routers));
   if (problems.length > 0) return refuse(rollout, problems, now);
+  if (state.orphans?.length) return adopt(rollout, state.orphans);
   if (state.nameTaken) return avoidCollision(rollout);
   const pass = beginPass(state, now, routers);
   noticeChange(pass);
@@ -55,6 +57,18 @@ export function planRollout(state: RolloutState, now: Date, routers: readonly Tr
     deleteRuns(pass);
   }
   return finish(pass);
+}
+
+/** Sets that the selector selects and nobody controls, as after a delete that left them: they are ours before anything else. */
+function adopt(rollout: Rollout, orphans: readonly ReplicaSet[]): RolloutPlan {
+  return {
+    status: { ...rollout.status },
+    actions: orphans.map((set) => ({ kind: "adoptReplicaSet", set })),
+    reasons: orphans.map(({ metadata }) => ({
+      code: "AdoptsReplicaSet",
+      message: `ReplicaSet ${metadata.name} fits the selector and has no owner`,
+    })),
+  };
 }
 
 /** Two templates share a hash, or somebody made a ReplicaSet of this name: the next hash is another one. */
@@ -161,6 +175,8 @@ function finish(pass: Pass): RolloutPlan {
   // Written in whole seconds, so the deadline may seem to have passed a moment before it has.
   if (deadline && deadline.getTime() > now.getTime()) lookAt(pass, deadline);
   if (status.message) pass.reasons.push({ code: status.phase as string, message: status.message });
+  const duration = durationOf(pass);
+  if (duration) status.duration = duration;
   const { canary, ...rest } = status;
   const text = String(revision);
   const known = rollout.metadata.annotations?.[ROLLOUT_REVISION_ANNOTATION] === text;

@@ -122,6 +122,15 @@ export interface CanaryStatus {
 
 export type RolloutPhase = "Healthy" | "Degraded" | "Progressing" | "Paused";
 
+/** The course of the last update in time. */
+export interface RolloutDuration {
+  rolloutStartedAt: string;
+  manualPauseStartedAt?: string;
+  totalManualPauseDurationSeconds?: number;
+  finishedAt?: string;
+  completionStatus?: "Promoted" | "FastPromoted" | "Aborted" | "RolledBack" | "FastRolledBack";
+}
+
 export interface RolloutStatus {
   abort?: boolean;
   abortedAt?: string;
@@ -147,6 +156,7 @@ export interface RolloutStatus {
   message?: string;
   canary?: CanaryStatus;
   blueGreen?: Record<string, unknown>;
+  duration?: RolloutDuration;
 }
 
 export interface Rollout extends KubeObject {
