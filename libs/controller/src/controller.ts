@@ -1,7 +1,7 @@
 import type { Clock } from "@tiphys/clock";
 import type { Journal } from "@tiphys/journal";
 import type { CacheChange, Informers } from "@tiphys/kube";
-import type { ObjectKey, ResourceType } from "@tiphys/resources";
+import type { KubeObject, ObjectKey, ResourceType } from "@tiphys/resources";
 import type { Logger, Metrics, Tracer } from "@tiphys/telemetry";
 import type { Reconciler } from "./reconciler.js";
 
@@ -26,6 +26,8 @@ export interface ControllerOptions<State, Action, Fact> {
   readonly tracer?: Tracer;
   /** Passes at the same time; never two of one key. */
   readonly workers?: number;
+  /** False for objects that never need a pass: their changes cost nothing. Absent: every object may need one. */
+  readonly concerns?: (object: KubeObject) => boolean;
   /** Sharding: asked before every pass, also with one replica. */
   readonly owns?: (key: ObjectKey) => boolean;
   /** Told of every pass: how long it took, and whether it failed. */

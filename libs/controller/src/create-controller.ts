@@ -158,17 +158,24 @@ export function createController<State, Action, Fact>(
     return informer;
   }
 
+  const concerns = options.concerns ?? (() => true);
+  function changed({ type, object, previous }: CacheChange): void {
+    const key = keyText(keyOf(object));
+    if (concerns(object) || (previous && concerns(previous))) queue.add(key);
+    else if (type === "deleted") queue.forget(key);
+  }
+
   const controller: RunningController = {
     name,
     async start() {
       if (state !== "new") return;
       state = "starting";
-      unsubscribe.push(primary.onChange(({ object }) => queue.add(keyText(keyOf(object)))));
+      unsubscribe.push(primary.onChange(changed));
       const watched = (options.watches ?? []).map(follow);
       await Promise.all([primary, ...watched].map((informer) => informer.synced));
       // Stopped meanwhile, whatever the compiler believes.
       if ((state as string) !== "starting") return;
-      for (const object of primary.list()) queue.add(keyText(keyOf(object)));
+      for (const object of primary.list()) if (concerns(object)) queue.add(keyText(keyOf(object)));
       state = "running";
       queue.start();
     },

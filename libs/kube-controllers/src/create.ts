@@ -3,12 +3,18 @@ import { createController, type Reconciler, type RunningController, type Watch }
 import type { RandomBytes } from "@tiphys/identity";
 import type { Journal } from "@tiphys/journal";
 import { createEventRecorder, type EventRecorder, type Informers } from "@tiphys/kube";
-import { type ResourceType, types } from "@tiphys/resources";
+import { type KubeObject, type ResourceType, types } from "@tiphys/resources";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
 import { deploymentReconciler } from "./deployment/reconciler.js";
 import { endpointSliceReconciler, servicesOfPods } from "./endpoint-slices.js";
-import { jobReconciler } from "./job/reconciler.js";
+import {
+  isStrayCandidate,
+  jobReconciler,
+  jobsOfOrphans,
+  podsOfEndedJobs,
+  strayPodReconciler,
+} from "./job/reconciler.js";
 import { namespaceReconciler } from "./namespace.js";
 import { replicaSetReconciler } from "./replica-set.js";
 import { schedulerReconciler, schedulingWatches } from "./scheduler/scheduler.js";
@@ -40,7 +46,7 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
     component: string,
     make: (events: EventRecorder) => Reconciler<State, Action, Fact>,
     watches: readonly Watch[],
-    workers?: number,
+    { workers, concerns }: { workers?: number; concerns?: (object: KubeObject) => boolean } = {},
   ): void {
     const events = createEventRecorder({ ...deps, client: informers.client, component });
     recorders.push(events);
@@ -58,6 +64,7 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
         log: deps.log,
         metrics: deps.metrics,
         ...(workers === undefined ? {} : { workers }),
+        ...(concerns ? { concerns } : {}),
         ...(deps.killPoint ? { killPoint: deps.killPoint } : {}),
       }),
     );
@@ -78,7 +85,18 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
     (events) => replicaSetReconciler({ informers, events }),
     [owned(types.pods)],
   );
-  add("jobs", types.jobs, "job-controller", (events) => jobReconciler({ informers, events }), [owned(types.pods)]);
+  add("jobs", types.jobs, "job-controller", (events) => jobReconciler({ informers, events }), [
+    owned(types.pods),
+    jobsOfOrphans(informers),
+  ]);
+  add(
+    "straypods",
+    types.pods,
+    "job-controller",
+    (events) => strayPodReconciler({ informers, events }),
+    [podsOfEndedJobs(informers)],
+    { concerns: isStrayCandidate },
+  );
   add(
     "endpointslices",
     types.services,
@@ -101,7 +119,7 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
       "default-scheduler",
       (events) => schedulerReconciler({ informers, events }),
       schedulingWatches(informers),
-      1,
+      { workers: 1 },
     );
   }
 

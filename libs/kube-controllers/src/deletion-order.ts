@@ -29,6 +29,16 @@ const ranks: readonly Rank[] = [
 const magnitude = (now: Date, since: string | undefined): number =>
   since ? Math.floor(Math.log2(Math.max(1, (now.getTime() - Date.parse(since)) / 1000))) : 0;
 
+const since = (time: string | undefined): number => (time ? Date.parse(time) : 0);
+
+/** The order of owners that know no cost and no siblings (Job): times are compared as they are. */
+const plainRanks: readonly Rank[] = [
+  ...ranks.slice(0, 3),
+  (pod) => -since(conditionOf(pod, "Ready")?.lastTransitionTime),
+  ranks[6] as Rank,
+  (pod) => -since(pod.metadata.creationTimestamp),
+];
+
 /** `pods` in the order they are to be deleted. */
 export function deletionOrder(pods: readonly KubeObject[], now: Date): KubeObject[] {
   const crowd = new Map<string, number>();
@@ -36,8 +46,20 @@ export function deletionOrder(pods: readonly KubeObject[], now: Date): KubeObjec
     const node = pod.spec?.nodeName;
     if (node && isPodReady(pod)) crowd.set(node, (crowd.get(node) ?? 0) + 1);
   }
+  return sorted(pods, ranks, now, crowd);
+}
+
+export const removalOrder = (pods: readonly KubeObject[]): KubeObject[] =>
+  sorted(pods, plainRanks, new Date(0), new Map());
+
+function sorted(
+  pods: readonly KubeObject[],
+  by: readonly Rank[],
+  now: Date,
+  crowd: ReadonlyMap<string, number>,
+): KubeObject[] {
   return [...pods].sort((a, b) => {
-    for (const rank of ranks) {
+    for (const rank of by) {
       const difference = rank(a, now, crowd) - rank(b, now, crowd);
       if (difference !== 0) return difference;
     }

@@ -339,16 +339,6 @@ describe("Job", () => {
     expect(conditions(await w.get(types.jobs, "j"))).toEqual({ Suspended: "False JobResumed" });
     await w.stop();
   });
-
-  it("fails by name on what it does not implement", async () => {
-    const w = await world();
-    await w.client.create(types.jobs, job({ completionMode: "Indexed" }));
-    await w.clock.quiet();
-    const failed = await w.get(types.jobs, "j");
-    expect(conditions(failed)).toMatchObject({ Failed: "True NotImplemented" });
-    expect(await w.list(types.pods)).toHaveLength(0);
-    await w.stop();
-  });
 });
 
 it("lists the ready pods of a Service, by named port, and follows them", async () => {

@@ -78,20 +78,38 @@ export function claim(
   };
 }
 
-/** The writes that carry out a claim. */
-export function claimWrites(owner: KubeObject, type: ResourceType, { adopt, release }: Claim): Write[] {
-  const references = (object: KubeObject, ownerReferences: unknown[]): Write => ({
+/** The writes that carry out a claim; `finalizer` comes and goes with the ownership. */
+export function claimWrites(
+  owner: KubeObject,
+  type: ResourceType,
+  { adopt, release }: Claim,
+  finalizer?: string,
+): Write[] {
+  const write = (object: KubeObject, ownerReferences: unknown[], finalizers: string[]): Write => ({
     do: "patch",
     type,
     object,
-    body: { metadata: { ownerReferences: ownerReferences.length > 0 ? ownerReferences : null } },
+    body: {
+      metadata: {
+        ownerReferences: ownerReferences.length > 0 ? ownerReferences : null,
+        ...(finalizer ? { finalizers: finalizers.length > 0 ? finalizers : null } : {}),
+      },
+    },
   });
+  const others = ({ metadata }: KubeObject) => (metadata.finalizers ?? []).filter((name) => name !== finalizer);
   return [
-    ...adopt.map((object) => references(object, [...(object.metadata.ownerReferences ?? []), controllerRef(owner)])),
+    ...adopt.map((object) =>
+      write(
+        object,
+        [...(object.metadata.ownerReferences ?? []), controllerRef(owner)],
+        [...others(object), finalizer ?? ""],
+      ),
+    ),
     ...release.map((object) =>
-      references(
+      write(
         object,
         (object.metadata.ownerReferences ?? []).filter((reference) => reference.uid !== owner.metadata.uid),
+        others(object),
       ),
     ),
   ];

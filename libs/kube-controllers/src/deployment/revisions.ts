@@ -1,4 +1,5 @@
-import { canonicalJson, deepEqual } from "@tiphys/canonical-json";
+import { deepEqual } from "@tiphys/canonical-json";
+import { podTemplateHash } from "@tiphys/pod-template-hash";
 import { controllerRef, type KubeObject } from "@tiphys/resources";
 import { byCreation } from "../shared.js";
 
@@ -17,18 +18,6 @@ const OWN = new Set([
   MAX,
   "deprecated.deployment.rollback.to",
 ]);
-
-/** The name characters that Kubernetes makes hashes of: no vowels, so that no words come out. */
-const SAFE = "bcdfghjklmnpqrstvwxz2456789";
-
-/** A short, stable name part for a pod template. */
-export function templateHash(template: unknown, collisionCount: number | undefined): string {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(canonicalJson(template) + (collisionCount ?? ""))) {
-    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  }
-  return [...String(hash)].map((digit) => SAFE[digit.charCodeAt(0) % SAFE.length]).join("");
-}
 
 const withoutHash = (template: KubeObject["spec"]) => {
   const { [HASH_LABEL]: _hash, ...labels } = template?.metadata?.labels ?? {};
@@ -74,7 +63,7 @@ export const sizeAnnotations = (replicas: number, surge: number): Record<string,
 
 export function replicaSetFor(deployment: KubeObject, revision: number, replicas: number, surge: number): KubeObject {
   const { template, selector, minReadySeconds } = deployment.spec;
-  const hash = templateHash(template, deployment.status?.collisionCount);
+  const hash = podTemplateHash(template, deployment.status?.collisionCount);
   const labels = { ...template.metadata?.labels, [HASH_LABEL]: hash };
   return {
     apiVersion: "apps/v1",

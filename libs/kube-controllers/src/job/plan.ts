@@ -1,261 +1,171 @@
 import type { Plan, Reason } from "@tiphys/controller";
-import { type Condition, controllerRef, type KubeObject, types } from "@tiphys/resources";
-import { byCreation, changeAnnotationsOf, isPodFinished, isPodReady, sum, timeText, withCondition } from "../shared.js";
+import { type Condition, type KubeObject, types } from "@tiphys/resources";
+import { claimWrites, timeText, withCondition } from "../shared.js";
 import type { Write } from "../writes.js";
-import { retryAt } from "./back-off.js";
-
-export interface JobState {
-  readonly job: KubeObject;
-  readonly pods: readonly KubeObject[];
-}
+import { manage, removing, type Step } from "./manage.js";
+import { isTracked, TRACKED, untrack } from "./pods.js";
+import { type Tracking, trackFinished } from "./tracking.js";
+import { completionOf, type Ending, endingOf, finishedAs, jobCondition } from "./verdict.js";
+import { type JobState, type View, viewOf } from "./view.js";
 
 const OURS = "kubernetes.io/job-controller";
 
-interface Tally {
-  readonly active: readonly KubeObject[];
-  readonly terminating: readonly KubeObject[];
-  readonly succeeded: number;
-  readonly failed: number;
-}
-
-/** Counts never go back: finished pods may be deleted, what they did has happened. */
-function tally({ job, pods }: JobState): Tally {
-  const count = (phase: string) => pods.filter((pod) => pod.status?.phase === phase).length;
-  return {
-    active: pods.filter((pod) => !isPodFinished(pod) && !pod.metadata.deletionTimestamp),
-    terminating: pods.filter((pod) => !isPodFinished(pod) && pod.metadata.deletionTimestamp),
-    succeeded: Math.max(job.status?.succeeded ?? 0, count("Succeeded")),
-    failed: Math.max(job.status?.failed ?? 0, count("Failed")),
-  };
-}
-
-interface Ending {
-  readonly kind: "Complete" | "Failed";
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** Fields that are in the schema and not in this controller: such a Job fails at once, saying so. */
-function unknownField(job: KubeObject): string | undefined {
-  const { completionMode = "NonIndexed", podFailurePolicy, successPolicy, backoffLimitPerIndex } = job.spec;
-  if (completionMode !== "NonIndexed") return `spec.completionMode ${completionMode}`;
-  if (podFailurePolicy) return "spec.podFailurePolicy";
-  if (successPolicy) return "spec.successPolicy";
-  return backoffLimitPerIndex === undefined ? undefined : "spec.backoffLimitPerIndex";
-}
-
-/** How the job ends, when it does. Ordered: the first ending found is the one shown. */
-function endingOf(job: KubeObject, counts: Tally, startedAt: Date, now: Date): Ending | undefined {
-  for (const { type, reason = "", message = "" } of (job.status?.conditions ?? []) as Condition[]) {
-    if (type === "FailureTarget") return { kind: "Failed", reason, message };
-    if (type === "SuccessCriteriaMet") return { kind: "Complete", reason, message };
-  }
-  const unknown = unknownField(job);
-  if (unknown) return { kind: "Failed", reason: "NotImplemented", message: `${unknown} is not implemented yet` };
-  const limit: number = job.spec.backoffLimit ?? 6;
-  const restarts = job.spec.template.spec.restartPolicy === "OnFailure" ? sum(counts.active.map(restartsOf)) : 0;
-  if (counts.failed + restarts > limit) {
-    return { kind: "Failed", reason: "BackoffLimitExceeded", message: "Job has reached the specified backoff limit" };
-  }
-  const deadline: number | undefined = job.spec.activeDeadlineSeconds;
-  if (!job.spec.suspend && deadline !== undefined && now.getTime() >= startedAt.getTime() + deadline * 1000) {
-    return { kind: "Failed", reason: "DeadlineExceeded", message: "Job was active longer than specified deadline" };
-  }
-  const wanted: number | undefined = job.spec.completions;
-  const done = wanted === undefined ? counts.succeeded > 0 && counts.active.length === 0 : counts.succeeded >= wanted;
-  if (!done) return undefined;
-  return { kind: "Complete", reason: "CompletionsReached", message: "Reached expected number of succeeded pods" };
-}
-
-const restartsOf = (pod: KubeObject): number =>
-  sum(((pod.status?.containerStatuses ?? []) as { restartCount?: number }[]).map((status) => status.restartCount ?? 0));
-
-const finishedAs = (job: KubeObject): Condition | undefined =>
-  ((job.status?.conditions ?? []) as Condition[]).find(
-    ({ type, status }) => (type === "Complete" || type === "Failed") && status === "True",
-  );
-
 export function planJob(state: JobState, now: Date): Plan<Write> {
-  const { job } = state;
+  const { job, pods } = state;
   if ((job.spec.managedBy ?? OURS) !== OURS) return { actions: [], reasons: [] };
   const finished = finishedAs(job);
-  const counts = tally(state);
-  if (finished) return afterwards(state, counts, finished, now);
-  if (job.metadata.deletionTimestamp) return { actions: [], reasons: [] };
+  if (finished) return afterwards(state, finished, now);
+  const claims = claimWrites(job, types.pods, pods, TRACKED);
+  if (claims.length > 0) return { actions: claims, reasons: [{ code: "Adopting", message: "pods change hands" }] };
 
-  const conditions = suspension(job, now);
-  const startTime: string | undefined = job.spec.suspend ? undefined : (job.status?.startTime ?? timeText(now));
-  const startedAt = new Date(startTime ?? now);
-  const ending = endingOf(job, counts, startedAt, now);
-  if (ending) return end(state, counts, ending, conditions, startTime, now);
+  const view = viewOf(state);
+  const startTime: string | undefined = job.status?.startTime ?? (job.spec.suspend ? undefined : timeText(now));
+  const startedAt = startTime === undefined ? undefined : new Date(startTime);
+  const early = endingOf(view, startedAt, now);
+  const dying = job.metadata.deletionTimestamp !== undefined;
+  const step = early
+    ? removing(view, view.active, early.kind === "Failed")
+    : dying
+      ? unchanged(view)
+      : manage(view, now);
+  const ending = early ?? completionOf(view, step.active);
+  const tracking = trackFinished(view, ending);
+  // A pass that removes pods frees them itself.
+  const freed = new Set(step.writes.flatMap((write) => (write.do === "patch" ? [write.object] : [])));
+  const frees = tracking.writes.filter((write) => write.do !== "patch" || !freed.has(write.object));
+  const actions = [...step.writes, ...frees];
+  if (ending) return end(view, step, tracking, ending, startTime, actions, now);
 
-  const step = manage(state, counts, now);
-  const deadline: number | undefined = job.spec.activeDeadlineSeconds;
-  const times = [step.lookAgainAt, deadline === undefined ? undefined : new Date(startedAt.getTime() + deadline * 1000)]
-    .filter((time) => time !== undefined)
-    .sort((a, b) => a.getTime() - b.getTime());
+  const suspension: Suspension = dying ? { conditions: conditionsOf(job), tell: [] } : suspend(job, now);
+  const since = suspension.startTime === undefined ? startTime : suspension.startTime;
+  const times = [step.lookAgainAt, deadlineOf(job, since)].filter((time) => time !== undefined);
+  const first = times.sort((a, b) => a.getTime() - b.getTime())[0];
   return {
-    status: statusOf(counts, conditions, startTime),
-    actions: step.writes,
+    status: statusOf(step, tracking, suspension.conditions, since ?? undefined),
+    actions: [...actions, ...suspension.tell],
     reasons: step.reasons,
-    ...(times[0] ? { lookAgainAt: times[0] } : {}),
+    ...(first ? { lookAgainAt: first } : {}),
   };
 }
 
-function statusOf(counts: Tally, conditions: readonly Condition[], startTime: string | undefined) {
-  return {
-    ...(counts.active.length > 0 ? { active: counts.active.length } : {}),
-    ...(counts.succeeded > 0 ? { succeeded: counts.succeeded } : {}),
-    ...(counts.failed > 0 ? { failed: counts.failed } : {}),
-    ready: counts.active.filter(isPodReady).length,
-    terminating: counts.terminating.length,
-    ...(startTime ? { startTime } : {}),
-    ...(conditions.length > 0 ? { conditions } : {}),
-    uncountedTerminatedPods: {},
-  };
+const conditionsOf = (job: KubeObject): readonly Condition[] => job.status?.conditions ?? [];
+
+const unchanged = ({ active, ready, terminating }: View): Step => ({
+  writes: [],
+  active: active.length,
+  ready,
+  terminating: terminating.length,
+  reasons: [],
+});
+
+function deadlineOf(job: KubeObject, since: string | null | undefined): Date | undefined {
+  const seconds: number | undefined = job.spec.activeDeadlineSeconds;
+  return seconds === undefined || !since || job.spec.suspend ? undefined : new Date(Date.parse(since) + seconds * 1000);
 }
 
-function suspension(job: KubeObject, now: Date): Condition[] {
-  const conditions = (job.status?.conditions ?? []) as Condition[];
-  const shown = conditions.some(({ type, status }) => type === "Suspended" && status === "True");
-  const condition = (status: "True" | "False", reason: string, message: string): Condition =>
-    ({
-      type: "Suspended",
-      status,
-      reason,
-      message,
-      lastProbeTime: timeText(now),
-      lastTransitionTime: timeText(now),
-    }) as Condition;
-  if (job.spec.suspend) return withCondition(conditions, condition("True", "JobSuspended", "Job suspended"));
-  return shown ? withCondition(conditions, condition("False", "JobResumed", "Job resumed")) : conditions;
-}
-
-/** First the verdict and the end of what still runs; the final condition once nothing runs any more. */
-function end(
-  { job }: JobState,
-  counts: Tally,
-  { kind, reason, message }: Ending,
+function statusOf(
+  { active, ready, terminating }: Step,
+  { counters }: Tracking,
   conditions: readonly Condition[],
   startTime: string | undefined,
+): Record<string, unknown> {
+  return {
+    ...(active > 0 ? { active } : {}),
+    ready,
+    terminating,
+    ...(startTime ? { startTime } : {}),
+    ...(conditions.length > 0 ? { conditions } : {}),
+    ...counters,
+  };
+}
+
+interface Suspension {
+  readonly conditions: readonly Condition[];
+  readonly tell: readonly Write[];
+  /** Absent: as before; null: there is none. */
+  readonly startTime?: string | null;
+}
+
+/** The condition Suspended follows the field; a job that goes on starts its time anew. */
+function suspend(job: KubeObject, now: Date): Suspension {
+  const conditions = conditionsOf(job);
+  const shown = conditions.find(({ type }) => type === "Suspended")?.status ?? "False";
+  const wanted = job.spec.suspend ? "True" : "False";
+  if (shown === wanted) return { conditions, tell: [] };
+  const message = job.spec.suspend ? "Job suspended" : "Job resumed";
+  const reason = job.spec.suspend ? "JobSuspended" : "JobResumed";
+  const tell: Write = {
+    do: "tell",
+    tell: { about: job, type: "Normal", reason: job.spec.suspend ? "Suspended" : "Resumed", message },
+  };
+  return {
+    conditions: withCondition(conditions, jobCondition("Suspended", wanted, reason, message, now)),
+    startTime: job.spec.suspend ? null : timeText(now),
+    tell: [tell],
+  };
+}
+
+/** First the verdict and the end of what still runs; the final condition once nothing runs and all is counted. */
+function end(
+  { job }: View,
+  step: Step,
+  tracking: Tracking,
+  ending: Ending,
+  startTime: string | undefined,
+  actions: readonly Write[],
   now: Date,
 ): Plan<Write> {
-  const condition = (type: string): Condition =>
-    ({
-      type,
-      status: "True",
-      reason,
-      message,
-      lastProbeTime: timeText(now),
-      lastTransitionTime: timeText(now),
-    }) as Condition;
-  const verdict = withCondition(conditions, condition(kind === "Complete" ? "SuccessCriteriaMet" : "FailureTarget"));
+  const { kind, reason, message } = ending;
   const reasons: Reason[] = [{ code: reason, message }];
-  const running = counts.active.length + counts.terminating.length;
-  if (running > 0) {
-    return {
-      status: statusOf(counts, verdict, startTime),
-      actions: counts.active.map((pod) => remove(job, pod)),
-      reasons,
-    };
+  const interim = jobCondition(
+    kind === "Complete" ? "SuccessCriteriaMet" : "FailureTarget",
+    "True",
+    reason,
+    message,
+    now,
+  );
+  const verdict = ending.stored ? conditionsOf(job) : [...conditionsOf(job), interim];
+  if (tracking.pending || step.terminating > 0 || step.active > 0) {
+    return { status: statusOf(step, tracking, verdict, startTime), actions, reasons };
   }
-  const told =
-    kind === "Complete"
-      ? { type: "Normal" as const, reason: "Completed", message: "Job completed" }
-      : { type: "Warning" as const, reason, message };
+  const final = jobCondition(kind, "True", reason, message, now);
+  const surplus =
+    kind === "Complete" && (tracking.counters["succeeded"] as number) > (job.spec.completions ?? Infinity);
   return {
     status: {
-      ...statusOf(counts, withCondition(verdict, condition(kind)), startTime),
+      ...statusOf(step, tracking, withCondition(verdict, final), startTime),
       ...(kind === "Complete" ? { completionTime: timeText(now) } : {}),
     },
-    actions: [{ do: "tell", tell: { about: job, ...told } }],
+    actions: [
+      ...actions,
+      ...(surplus
+        ? [
+            told(
+              job,
+              "Warning",
+              "TooManySucceededPods",
+              "Too many succeeded pods running after completion count reached",
+            ),
+          ]
+        : []),
+      kind === "Complete" ? told(job, "Normal", "Completed", "Job completed") : told(job, "Warning", reason, message),
+    ],
     reasons,
   };
 }
 
-function afterwards({ job }: JobState, counts: Tally, finished: Condition, now: Date): Plan<Write> {
-  const reasons: Reason[] = [{ code: finished.reason ?? finished.type, message: finished.message ?? "" }];
-  const ttl: number | undefined = job.spec.ttlSecondsAfterFinished;
-  if (ttl === undefined || job.metadata.deletionTimestamp) {
-    return { actions: counts.active.map((pod) => remove(job, pod)), reasons };
-  }
-  const expires = new Date(Date.parse(finished.lastTransitionTime ?? "") + ttl * 1000);
-  if (expires > now) return { actions: [], reasons, lookAgainAt: expires };
-  return { actions: [{ do: "delete", type: types.jobs, object: job, propagation: "Foreground" }], reasons };
-}
-
-function manage(state: JobState, counts: Tally, now: Date): { writes: Write[]; reasons: Reason[]; lookAgainAt?: Date } {
-  const { job, pods } = state;
-  const active = [...counts.active].sort(byCreation);
-  if (job.spec.suspend) {
-    return {
-      writes: active.map((pod) => remove(job, pod)),
-      reasons: [{ code: "JobSuspended", message: "spec.suspend is set", about: "spec.suspend" }],
-    };
-  }
-  const parallelism: number = job.spec.parallelism ?? 1;
-  const completions: number | undefined = job.spec.completions;
-  // Without completions the first success ends the intake.
-  const left =
-    completions !== undefined ? completions - counts.succeeded : counts.succeeded > 0 ? active.length : parallelism;
-  const wanted = Math.max(0, Math.min(parallelism, left));
-  if (active.length > wanted) {
-    return { writes: active.slice(wanted).map((pod) => remove(job, pod)), reasons: [] };
-  }
-  const replacing = job.spec.podReplacementPolicy === "Failed" ? counts.terminating.length : 0;
-  const missing = wanted - active.length - replacing;
-  if (missing <= 0) return { writes: [], reasons: [] };
-  const at = retryAt(pods);
-  if (at && at > now) {
-    return {
-      writes: [],
-      reasons: [{ code: "BackingOff", message: "waits before it replaces a failed pod" }],
-      lookAgainAt: at,
-    };
-  }
-  return { writes: Array.from({ length: missing }, () => create(job)), reasons: [] };
-}
-
-const remove = (job: KubeObject, pod: KubeObject): Write => ({
-  do: "delete",
-  type: types.pods,
-  object: pod,
-  tell: { about: job, type: "Normal", reason: "SuccessfulDelete", message: "Deleted pod: {name}" },
+const told = (about: KubeObject, type: "Normal" | "Warning", reason: string, message: string): Write => ({
+  do: "tell",
+  tell: { about, type, reason, message },
 });
 
-function create(job: KubeObject): Write {
-  const { metadata, spec } = job.spec.template;
-  const { name, uid = "", namespace = "" } = job.metadata;
-  const annotations = { ...metadata?.annotations, ...changeAnnotationsOf(job) };
-  return {
-    do: "create",
-    type: types.pods,
-    object: {
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: {
-        name: "",
-        generateName: `${name}-`,
-        namespace,
-        labels: {
-          "batch.kubernetes.io/controller-uid": uid,
-          "batch.kubernetes.io/job-name": name,
-          "controller-uid": uid,
-          "job-name": name,
-          ...metadata?.labels,
-        },
-        ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
-        ...(metadata?.finalizers ? { finalizers: metadata.finalizers } : {}),
-        ownerReferences: [controllerRef(job)],
-      },
-      spec,
-    },
-    tell: {
-      about: job,
-      type: "Normal",
-      reason: "SuccessfulCreate",
-      message: "Created pod: {name}",
-      failure: { reason: "FailedCreate", verb: "creating" },
-    },
-  };
+/** A finished job lets its pods go, and goes itself when its time is over. */
+function afterwards({ job, pods }: JobState, finished: Condition, now: Date): Plan<Write> {
+  const reasons: Reason[] = [{ code: finished.reason ?? finished.type, message: finished.message ?? "" }];
+  const actions = pods.mine.filter(isTracked).map(untrack);
+  const ttl: number | undefined = job.spec.ttlSecondsAfterFinished;
+  if (ttl === undefined || job.metadata.deletionTimestamp) return { actions, reasons };
+  const expires = new Date(Date.parse(finished.lastTransitionTime ?? "") + ttl * 1000);
+  if (expires > now) return { actions, reasons, lookAgainAt: expires };
+  return { actions: [...actions, { do: "delete", type: types.jobs, object: job, propagation: "Foreground" }], reasons };
 }

@@ -65,10 +65,26 @@ export function prepareCreate(kind: ServedKind, object: KubeObject): void {
     const status = statusAtCreate[kind.collection]?.(object);
     if (status) object["status"] = status;
   }
+  if (kind.collection === "batch/jobs" && object["spec"] && !object["spec"].manualSelector) generateSelector(object);
   if (kind.collection === "/namespaces") {
     object["spec"] = { ...object["spec"], finalizers: ["kubernetes"] };
     object.metadata.labels = { ...object.metadata.labels, "kubernetes.io/metadata.name": object.metadata.name };
   }
+}
+
+/** A Job's pods are told apart by its uid, unless it brings a selector of its own. */
+function generateSelector(job: KubeObject): void {
+  const { name, uid = "" } = job.metadata;
+  const { template = {}, selector } = job["spec"];
+  const own = { "controller-uid": uid, "job-name": name };
+  const labels: Record<string, string> = { ...own };
+  for (const [label, value] of Object.entries(own)) labels[`batch.kubernetes.io/${label}`] = value;
+  const matchLabels = { ...selector?.matchLabels, "batch.kubernetes.io/controller-uid": uid };
+  job["spec"] = {
+    ...job["spec"],
+    selector: { ...selector, matchLabels },
+    template: { ...template, metadata: { ...template.metadata, labels: { ...template.metadata?.labels, ...labels } } },
+  };
 }
 
 /** What a write through `subresource` may change is taken from `object`; all else stays as it was. */

@@ -1,0 +1,120 @@
+import { type KubeObject, types } from "@tiphys/resources";
+import { all, scenario, sortedConditions, type World } from "../testing/world.js";
+
+const labels = { app: "web" };
+const container = (image: string) => ({ name: "web", image, ports: [{ name: "http", containerPort: 8080 }] });
+const template = (image: string) => ({ metadata: { labels }, spec: { containers: [container(image)] } });
+const deployment = (spec: object = {}) => ({
+  metadata: { name: "web", labels },
+  spec: { replicas: 3, selector: { matchLabels: labels }, template: template("web:1"), ...spec },
+});
+const imageOf = (object: KubeObject): string => (object.spec.template ?? object).spec.containers[0].image;
+
+const complete =
+  (world: World, generation: number, replicas = 3) =>
+  async () => {
+    const { status, metadata } = await world.get(types.deployments, "web");
+    const reason = status?.conditions?.find((condition: { type: string }) => condition.type === "Progressing")?.reason;
+    return (
+      metadata.generation === generation &&
+      status?.observedGeneration === generation &&
+      status.updatedReplicas === replicas &&
+      status.replicas === replicas &&
+      status.availableReplicas === replicas &&
+      !status.terminatingReplicas &&
+      reason === "NewReplicaSetAvailable"
+    );
+  };
+const progress = (world: World, reason: string) => async () =>
+  ((await world.get(types.deployments, "web")).status?.conditions ?? []).some(
+    (condition: { reason: string }) => condition.reason === reason,
+  );
+const sizes = async (world: World) =>
+  (await world.list(types.replicaSets)).map((set) => `${imageOf(set)} ${set.spec.replicas}`).sort();
+
+/** The Deployment with all that it made. */
+const seen = async (world: World) => {
+  const { metadata, status } = await world.get(types.deployments, "web");
+  return {
+    deployment: { annotations: metadata.annotations, status: sortedConditions(status) },
+    replicaSets: await all(world, types.replicaSets, ({ metadata: { uid: _uid, ...own }, spec, status: counts }) => ({
+      metadata: own,
+      spec: { ...spec, template: spec.template.metadata },
+      status: sortedConditions(counts),
+    })),
+    pods: await all(world, types.pods, (pod) => ({ metadata: pod.metadata, phase: pod.status?.phase })),
+    events: await world.events("Deployment"),
+  };
+};
+
+scenario("a Deployment comes up", {}, async (world) => {
+  await world.create(types.deployments, deployment());
+  await world.until(complete(world, 1));
+  return seen(world);
+});
+
+scenario("a Deployment rolls out one pod at a time", {}, async (world) => {
+  await world.create(
+    types.deployments,
+    deployment({ minReadySeconds: 1, strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } }),
+  );
+  await world.until(complete(world, 1));
+  await world.change(types.deployments, "web", { spec: { template: template("web:2") } });
+  await world.until(complete(world, 2));
+  return seen(world);
+});
+
+scenario("a Deployment goes back and keeps its history short", {}, async (world) => {
+  await world.create(types.deployments, deployment({ replicas: 1, revisionHistoryLimit: 1 }));
+  await world.until(complete(world, 1, 1));
+  for (const [n, name] of ["web:2", "web:3", "web:2"].entries()) {
+    await world.change(types.deployments, "web", { spec: { template: template(name) } });
+    await world.until(complete(world, n + 2, 1));
+  }
+  await world.until(async () => (await world.list(types.replicaSets)).length === 2);
+  return seen(world);
+});
+
+scenario("a Deployment is recreated", {}, async (world) => {
+  await world.create(types.deployments, deployment({ replicas: 2, strategy: { type: "Recreate" } }));
+  await world.until(complete(world, 1, 2));
+  await world.change(types.deployments, "web", { spec: { template: template("web:2") } });
+  await world.until(complete(world, 2, 2));
+  return seen(world);
+});
+
+scenario(
+  "a paused Deployment makes no revision and is scaled in proportion",
+  {
+    fate: (pod) => ({ readyAfter: imageOf(pod) === "bad:1" ? -1 : 0 }),
+  },
+  async (world) => {
+    await world.create(types.deployments, deployment({ replicas: 4 }));
+    await world.until(complete(world, 1, 4));
+    await world.change(types.deployments, "web", { spec: { template: template("bad:1") } });
+    await world.until(async () => (await sizes(world)).join() === "bad:1 2,web:1 3");
+    const stuck = await sizes(world);
+    await world.change(types.deployments, "web", { spec: { paused: true } });
+    await world.until(progress(world, "DeploymentPaused"));
+    await world.change(types.deployments, "web", { spec: { replicas: 10 } });
+    await world.until(async () => (await world.get(types.deployments, "web")).status?.availableReplicas === 8);
+    return { stuck, ...(await seen(world)) };
+  },
+);
+
+scenario(
+  "a Deployment says when its patience has ended, and recovers",
+  {
+    fate: (pod) => ({ readyAfter: imageOf(pod) === "bad:1" ? -1 : 0 }),
+  },
+  async (world) => {
+    await world.create(types.deployments, deployment({ replicas: 1, progressDeadlineSeconds: 2 }));
+    await world.until(complete(world, 1, 1));
+    await world.change(types.deployments, "web", { spec: { template: template("bad:1") } });
+    await world.until(progress(world, "ProgressDeadlineExceeded"));
+    const late = await seen(world);
+    await world.change(types.deployments, "web", { spec: { template: template("web:1") } });
+    await world.until(complete(world, 3, 1));
+    return { late, recovered: await seen(world) };
+  },
+);

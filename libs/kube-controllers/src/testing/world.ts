@@ -1,0 +1,243 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Clock, systemClock, type VirtualClock, virtualClock } from "@tiphys/clock";
+import { clusterAdmin } from "@tiphys/identity";
+import { createMemoryJournal } from "@tiphys/journal";
+import { createHttpKubeClient, createInformers, type KubeClient, loadKubeconfig } from "@tiphys/kube";
+import { createEmbeddedKube } from "@tiphys/kube-embedded";
+import { type KubeObject, type ResourceType, types } from "@tiphys/resources";
+import type { Service } from "@tiphys/service-host";
+import { createSimulatedNodes, type SimulatedFate, type SimulatedNodesDeps } from "@tiphys/simulated-node";
+import { noMetrics, silentLogger } from "@tiphys/telemetry";
+import { eventually, realClusterKubeconfig, workspaceRoot } from "@tiphys/testing";
+import { createKubeControllers } from "../index.js";
+
+/**
+ * A cluster with controllers, a scheduler and simulated nodes, embedded or real: one scenario runs on both and says the
+ * same of both. On the embedded one time is virtual and passes only in `until` and `pass`.
+ */
+export interface World {
+  readonly clock: Clock;
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly real: boolean;
+  create(type: ResourceType, object: object): Promise<KubeObject>;
+  get(type: ResourceType, name: string): Promise<KubeObject>;
+  list(type: ResourceType): Promise<readonly KubeObject[]>;
+  /** A JSON merge patch. */
+  change(type: ResourceType, name: string, body: object, subresource?: string): Promise<KubeObject>;
+  /** Time passes until `check` gives something; fails after `seconds`. */
+  until<T>(check: () => Promise<T | undefined | false>, seconds?: number): Promise<T>;
+  /** This much time passes. Use seldom: a real cluster really waits. */
+  pass(seconds: number): Promise<void>;
+  /** Events about an object of the scenario: `Normal ScalingReplicaSet Scaled up…`, with how often, in the order of their texts. */
+  events(kind: string, name?: string): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+export interface WorldOptions {
+  readonly fate?: (pod: KubeObject) => SimulatedFate;
+  readonly nodes?: readonly string[];
+  readonly shape?: SimulatedNodesDeps["shape"];
+}
+
+const START = new Date("2026-01-01T00:00:00Z");
+const STEP_MS = 500;
+
+export async function embeddedWorld({ fate, nodes = ["n1"], shape }: WorldOptions = {}): Promise<World> {
+  const clock = virtualClock(START);
+  const kube = await createEmbeddedKube({ clock, random: randomBytes, log: silentLogger });
+  const client = kube.client(clusterAdmin);
+  const informers = createInformers({ client, clock, log: silentLogger });
+  const deps = { informers, clock, log: silentLogger };
+  const controllers = createKubeControllers({
+    ...deps,
+    metrics: noMetrics,
+    journal: createMemoryJournal(),
+    random: randomBytes,
+    rootCa: "PEM",
+  });
+  const kubelet = createSimulatedNodes({
+    ...deps,
+    names: nodes,
+    open: true,
+    ...(fate ? { fate } : {}),
+    ...(shape ? { shape } : {}),
+  });
+  await controllers.start();
+  await kubelet.start();
+  return worldOf(client, clock, false, nodes, async () => {
+    await kubelet.stop();
+    await controllers.stop();
+    await informers.stop();
+    await kube.stop();
+  });
+}
+
+async function realWorld(kubeconfig: string, { fate, nodes = ["n1"], shape }: WorldOptions = {}): Promise<World> {
+  const clock = systemClock();
+  const client = createHttpKubeClient({ connection: await loadKubeconfig({ path: kubeconfig }), log: silentLogger });
+  const informers = createInformers({ client, clock, log: silentLogger });
+  const kubelet: Service = createSimulatedNodes({
+    informers,
+    clock,
+    log: silentLogger,
+    names: nodes,
+    open: true,
+    ...(fate ? { fate } : {}),
+    ...(shape ? { shape } : {}),
+  });
+  await kubelet.start();
+  return worldOf(client, clock, true, nodes, async () => {
+    for (const name of nodes) await client.delete(types.nodes, { name }).catch(() => {});
+    await kubelet.stop();
+    await informers.stop();
+    client.close();
+  });
+}
+
+async function worldOf(
+  client: KubeClient,
+  clock: Clock,
+  real: boolean,
+  nodes: readonly string[],
+  stop: () => Promise<void>,
+): Promise<World> {
+  const namespace = `scenario-${randomBytes(4).toString("hex")}`;
+  await client.create(types.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+  const place = (type: ResourceType, name: string) => (type.namespaced ? { namespace, name } : { name });
+  const world: World = {
+    client,
+    clock,
+    namespace,
+    real,
+    create: (type, object) => {
+      const { metadata, ...rest } = object as KubeObject;
+      const apiVersion = type.group ? `${type.group}/${type.version}` : type.version;
+      const placed = type.namespaced ? { ...metadata, namespace } : metadata;
+      return client.create(type, { ...rest, apiVersion, kind: type.kind, metadata: placed });
+    },
+    get: (type, name) => client.get(type, place(type, name)),
+    list: async (type) => (await client.list(type, type.namespaced ? { namespace } : {})).items,
+    change: (type, name, body, subresource) =>
+      client.patch(type, place(type, name), { type: "merge", body }, subresource ? { subresource } : {}),
+    async until(check, seconds = 60) {
+      if (real) return eventually(check, { limit: seconds * 1000, interval: 50 });
+      const virtual = clock as VirtualClock;
+      for (let passed = 0; ; passed += STEP_MS) {
+        await virtual.quiet();
+        const found = await check().catch(() => undefined);
+        if (found !== undefined && found !== false) return found as never;
+        if (passed >= seconds * 1000) {
+          await check();
+          throw new Error(`not reached within ${seconds} s`);
+        }
+        await virtual.advance(STEP_MS);
+      }
+    },
+    pass: (seconds) =>
+      real
+        ? new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+        : (clock as VirtualClock).advance(seconds * 1000),
+    async events(kind, name) {
+      const all = await world.list(types.events);
+      const about = all.filter(
+        ({ involvedObject }) => involvedObject.kind === kind && (name === undefined || involvedObject.name === name),
+      );
+      return about.map(({ type, reason, message, count = 1 }) => `${type} ${reason} ${message} ×${count}`).sort();
+    },
+    async stop() {
+      await client.delete(types.namespaces, { name: namespace });
+      if (real) {
+        await eventually(async () => {
+          try {
+            await client.get(types.namespaces, { name: namespace });
+            return false;
+          } catch {
+            return true;
+          }
+        });
+      }
+      await stop();
+    },
+  };
+  // Nothing can be created before the namespace has its account.
+  await world.until(() => world.get(types.serviceAccounts, "default").then(() => true));
+  await world.until(async () => (await client.list(types.nodes)).items.length >= nodes.length);
+  return world;
+}
+
+const folder = join(workspaceRoot(), "libs/kube-controllers/src/scenarios/recorded");
+const recording = process.env["TIPHYS_RECORD"] === "1";
+
+/**
+ * Runs `body` on an embedded cluster and, where there is one, on a real one. What it answers is the same on both: what the
+ * real one gave is kept in `scenarios/recorded`, and made anew with TIPHYS_RECORD=1.
+ */
+export function scenario(name: string, options: WorldOptions, body: (world: World) => Promise<unknown>): void {
+  const kubeconfig = realClusterKubeconfig();
+  const file = join(folder, `${name.replaceAll(/[^A-Za-z0-9]+/g, "-").toLowerCase()}.json`);
+  const run = async (world: World): Promise<string> => {
+    try {
+      return `${JSON.stringify(picture(world, await body(world)), null, 2)}\n`;
+    } finally {
+      await world.stop();
+    }
+  };
+  const recorded = () => JSON.parse(readFileSync(file, "utf8"));
+  (kubeconfig ? it : it.skip)(
+    `${name} (real)`,
+    async () => {
+      const seen = await run(await realWorld(kubeconfig as string, options));
+      if (recording) writeFileSync(file, seen);
+      expect(JSON.parse(seen)).toEqual(recorded());
+    },
+    240_000,
+  );
+  it(`${name} (embedded)`, async () => {
+    const seen = JSON.parse(await run(await embeddedWorld(options)));
+    expect(seen).toEqual(recorded());
+  });
+}
+
+const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+const UIDS = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+/** Ends of generated names. */
+const ENDS = /\b([a-z0-9.-]+-)[bcdfghjklmnpqrstvwxz2456789]{5}\b(?!-)/g;
+
+/** `value` without what differs from run to run: times, uids, versions, ends of generated names, the namespace. */
+export function picture(world: World, value: unknown): unknown {
+  const text = JSON.stringify(value ?? null, (key, member) =>
+    key === "resourceVersion" || key === "managedFields" ? undefined : member,
+  );
+  return JSON.parse(
+    text.replaceAll(world.namespace, "NS").replace(TIMES, "TIME").replace(UIDS, "UID").replace(ENDS, "$1*"),
+  );
+}
+
+const byText = (a: unknown, b: unknown) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+
+/** Conditions are a set: sorted by type. */
+export const sortedConditions = (status: KubeObject | undefined) =>
+  status?.conditions
+    ? {
+        ...status,
+        conditions: [...status.conditions].sort((a: { type: string }, b: { type: string }) =>
+          a.type.localeCompare(b.type),
+        ),
+      }
+    : status;
+
+/** All objects of a kind in the scenario's namespace, in an order of their content. */
+export async function all(
+  world: World,
+  type: ResourceType,
+  pick: (object: KubeObject) => unknown = ({ metadata, spec, status }) => ({
+    metadata,
+    spec,
+    status: sortedConditions(status),
+  }),
+): Promise<unknown[]> {
+  return (await world.list(type)).map((object) => picture(world, pick(object))).sort(byText);
+}

@@ -1,0 +1,1 @@
+export { encodeSafely, podTemplateHash } from "./hash.js";

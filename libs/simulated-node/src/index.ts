@@ -1,0 +1,8 @@
+export type { SimulatedFate } from "./pod-status.js";
+export {
+  createSimulatedNodes,
+  FATE_ANNOTATION,
+  SIMULATED_LABEL,
+  type SimulatedNodesDeps,
+  toleratesSimulation,
+} from "./simulated-nodes.js";
