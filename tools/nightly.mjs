@@ -1,12 +1,14 @@
 #!/usr/bin/env node
-// `npm run nightly`: all benchmarks, then the demo again and again, each on a new data folder, and after the last one a
-// long idle time; memory is watched. Prints figures and ends with 1 when something failed. `--rounds N` sets the number of demos (default 10),
-// `--runs N` the runs of each benchmark, `--minutes N` the idle time (default 10), `--no-bench` leaves the benchmarks out.
+// `npm run nightly`: every test on Node 24, all benchmarks, then the demo again and again, each on a new data folder, and
+// after the last one a long idle time; memory is watched. Prints figures and ends with 1 when something failed.
+// `--rounds N` sets the number of demos (default 10), `--runs N` the runs of each benchmark, `--minutes N` the idle time
+// (default 10); `--no-bench` leaves the benchmarks out, `--no-tests` the tests.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
+import { installNode24 } from "./programs.mjs";
 import { checkNode, ensureBuilt, ensureInstalled, root } from "./setup.mjs";
 
 const { values } = parseArgs({
@@ -15,6 +17,7 @@ const { values } = parseArgs({
     runs: { type: "string" },
     minutes: { type: "string" },
     "no-bench": { type: "boolean" },
+    "no-tests": { type: "boolean" },
   },
 });
 const ROUNDS = Math.max(1, Number(values.rounds ?? 10) || 10);
@@ -26,9 +29,25 @@ const GROWTH_MB = 40;
 const SAMPLE_MS = 500;
 
 checkNode();
-ensureInstalled({ dev: false });
+ensureInstalled({ dev: !values["no-tests"] });
 ensureBuilt();
 const failures = [];
+
+/** The tests run on the oldest Node that is supported everywhere else; here on the newest. */
+function testsOnNode24() {
+  if (process.platform !== "linux" || process.arch !== "x64") {
+    console.log("skipped: tests on Node 24, which are for Linux on x64");
+    return;
+  }
+  const bin = installNode24(root);
+  const { status } = spawnSync(join(bin, "node"), [join(root, "tools/test.mjs")], {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` },
+  });
+  if (status !== 0) failures.push(`the tests on Node 24 ended with ${status}`);
+}
+if (!values["no-tests"]) testsOnNode24();
 
 if (!values["no-bench"]) {
   const runs = values.runs === undefined ? [] : ["--runs", values.runs];

@@ -13,6 +13,7 @@ import { factPublisher } from "./facts.js";
 import { createLiveState } from "./live-state.js";
 import { reportOutside } from "./outside.js";
 import { pollPeriod } from "./poll-period.js";
+import { reportProjectRoles } from "./project-roles.js";
 import { createDeliveryReconciler } from "./reconciler.js";
 import { builtinSchemas } from "./schemas.js";
 import { reportSettings } from "./settings-report.js";
@@ -142,6 +143,7 @@ export function createAppController(deps: AppControllerDeps): AppController {
       await Promise.all([applications.synced, projects.synced, namespaces.synced, configMaps.synced]);
       unsubscribe.push(reportSettings({ configMaps, namespace }, { log, metrics }));
       unsubscribe.push(reportOutside(applications, namespace, { log, metrics }));
+      unsubscribe.push(reportProjectRoles(projects, namespace, { log, metrics }));
       unsubscribe.push(
         applications.onChange(({ type, object, previous }) => {
           const app = object as Application;

@@ -17,6 +17,9 @@ export function stored(value: unknown): unknown {
   return kept;
 }
 
+/** Every object has a `constructor`: what it has not of its own is absent. */
+const own = (object: Plain, name: string): unknown => (Object.hasOwn(object, name) ? object[name] : undefined);
+
 const isAbsent = (value: unknown): boolean => value === null || value === undefined;
 
 /**
@@ -35,7 +38,7 @@ export function mergePatch(from: unknown, to: Plain): Plain | undefined {
   };
   for (const name of Object.keys(to)) {
     const wanted = to[name];
-    const current = base[name];
+    const current = own(base, name);
     if (wanted === current || isAbsent(wanted)) continue;
     if (isPlain(wanted) && isPlain(current)) {
       const inner = mergePatch(current, wanted);
@@ -46,7 +49,7 @@ export function mergePatch(from: unknown, to: Plain): Plain | undefined {
     if (!deepEqual(current, kept)) note(name, kept);
   }
   for (const name of Object.keys(base)) {
-    if (!isAbsent(base[name]) && isAbsent(to[name])) note(name, null);
+    if (!isAbsent(base[name]) && isAbsent(own(to, name))) note(name, null);
   }
   return patch;
 }
@@ -57,7 +60,7 @@ export function effectivePatch(object: unknown, patch: Plain): Plain | undefined
   const effective: Plain = {};
   for (const [name, wanted] of Object.entries(patch)) {
     if (wanted === undefined) continue;
-    const current = base[name];
+    const current = own(base, name);
     if (wanted === null) {
       if (current !== undefined && current !== null) effective[name] = null;
     } else if (isPlain(wanted)) {
