@@ -12,7 +12,13 @@ import { createFileJournal } from "@tiphys/journal";
 import { createInformers, type Informers, isAlreadyExists, type KubeClient } from "@tiphys/kube";
 import { createIngressStatusController, createKubeControllers } from "@tiphys/kube-controllers";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
-import { type BackendStats, createClusterProxy, createClusterResolver, createNodeRuntime } from "@tiphys/node-runtime";
+import {
+  type BackendStats,
+  createClusterProxy,
+  createClusterResolver,
+  createNodeRuntime,
+  reachThrough,
+} from "@tiphys/node-runtime";
 import { createLocalQueue } from "@tiphys/queue";
 import { createRenderPool } from "@tiphys/render";
 import { allCrds, types } from "@tiphys/resources";
@@ -159,6 +165,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
         node.logs({ namespace: pod.metadata.namespace ?? "", name: pod.metadata.name }, logOptions, signal),
       ),
     );
+    stops.push(kube.registerNode("", node.kubelet));
+    kube.registerNetwork(reachThrough(resolver));
     await run(node);
 
     const renderPool = createRenderPool({

@@ -1,4 +1,6 @@
+import type { Duplex } from "node:stream";
 import type { Clock } from "@tiphys/clock";
+import { UnavailableError } from "@tiphys/errors";
 import { clusterAdmin, type Principal, type RandomBytes } from "@tiphys/identity";
 import { isAlreadyExists, type KubeClient } from "@tiphys/kube";
 import { type KubeObject, types } from "@tiphys/resources";
@@ -10,7 +12,7 @@ import { tokenKey } from "./access/token-key.js";
 import { Tokens } from "./access/tokens.js";
 import { ServiceAddresses } from "./api/admission.js";
 import { CRDS } from "./api/crds.js";
-import type { HandlerParts, LogSource } from "./api/handle.js";
+import type { HandlerParts, LogSource, NodeConnection } from "./api/handle.js";
 import { Kinds } from "./api/kinds.js";
 import { memoryClient } from "./client.js";
 import { CrdCleaner } from "./crd-cleaner.js";
@@ -46,6 +48,10 @@ export interface EmbeddedKube {
   listen(options: ListenOptions): Promise<Listening>;
   /** How logs of pods on `node` are read ("": of every node without its own); the returned function takes that back. */
   registerLogSource(node: string, source: LogSource): () => void;
+  /** How the kubelet of `node` is asked ("": of every node without its own); the returned function takes that back. */
+  registerNode(node: string, connection: NodeConnection): () => void;
+  /** How addresses of pods are reached, for the proxies of pods and Services. */
+  registerNetwork(reach: (ip: string, port: number) => Promise<Duplex>): void;
   stop(): Promise<void>;
 }
 
@@ -61,6 +67,11 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
     const access = new Access(store);
     const tokens = new Tokens({ store, clock, random }, await tokenKey(dir));
     const logSources = new Map<string, LogSource>();
+    const nodes = new Map<string, NodeConnection>();
+    let reach: HandlerParts["reach"] = (ip) =>
+      Promise.reject(
+        new UnavailableError(`no network of pods is connected to this API server: ${ip} cannot be reached`),
+      );
     const parts: HandlerParts = {
       store,
       kinds,
@@ -71,6 +82,8 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
       access,
       authenticate: tokens.authenticate,
       tokens,
+      nodeConnection: (node) => nodes.get(node) ?? nodes.get(""),
+      reach: (ip, port) => reach(ip, port),
       logSource: (node) => logSources.get(node) ?? logSources.get(""),
     };
     for (const key of store.keys(CRDS)) kinds.setCustom(store.byKey(CRDS, key) as KubeObject);
@@ -111,6 +124,15 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
         return () => {
           if (logSources.get(node) === source) logSources.delete(node);
         };
+      },
+      registerNode(node, connection) {
+        nodes.set(node, connection);
+        return () => {
+          if (nodes.get(node) === connection) nodes.delete(node);
+        };
+      },
+      registerNetwork(way) {
+        reach = way;
       },
       stop() {
         stopping ??= (async () => {

@@ -1,4 +1,4 @@
-export type { LogSource } from "./api/handle.js";
+export type { LogSource, NodeConnection } from "./api/handle.js";
 export {
   createEmbeddedKube,
   type EmbeddedKube,

@@ -84,6 +84,10 @@ export interface LogOptions {
   readonly follow?: boolean;
   readonly previous?: boolean;
   readonly sinceSeconds?: number;
+  /** RFC 3339. */
+  readonly sinceTime?: string;
+  /** Bytes after which the answer ends. */
+  readonly limitBytes?: number;
   readonly tailLines?: number;
   readonly timestamps?: boolean;
 }

@@ -249,6 +249,8 @@ async function* logs(
       previous: options.previous ? "true" : undefined,
       timestamps: options.timestamps ? "true" : undefined,
       sinceSeconds: options.sinceSeconds?.toString(),
+      sinceTime: options.sinceTime,
+      limitBytes: options.limitBytes?.toString(),
       tailLines: options.tailLines?.toString(),
     },
     signal,

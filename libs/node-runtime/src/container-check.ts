@@ -3,10 +3,10 @@ import { messageOf } from "@tiphys/errors";
 import type { ContainerProcess } from "./container-process.js";
 import type { Execution } from "./container-setup.js";
 import type { PodContext } from "./deps.js";
+import { enterContainer } from "./exec/enter.js";
 import { checkHttp, checkTcp } from "./probe-check.js";
 import type { ProbeSpec } from "./probes.js";
 import type { PodRecord } from "./record.js";
-import { launch } from "./sandbox.js";
 
 /** What of a running container a check needs. */
 interface Checked {
@@ -54,20 +54,11 @@ async function execute(
   argv: readonly string[],
   timeoutMs: number,
 ): Promise<string | undefined> {
-  const { kind, deps } = context;
-  const inner = await entry.process.inner();
-  if (inner === undefined) return "the container has ended";
-  const { command } = entry.execution;
-  const user = process.getuid?.() === 0 ? [] : ["--user", "--preserve-credentials"];
-  const enter = ["nsenter", "-t", String(inner), ...user, "--mount", "--pid", "--uts", "--ipc", "--", ...argv];
-  const plain = launch("process", { ...command, argv }, context);
+  const entered = await enterContainer(context, entry, argv);
+  if (!entered) return "the container has ended";
   try {
-    const result = await runCommand(deps.spawner, {
-      // The plain launcher tells its pid on fd 3, which is not open here: leave it out.
-      command: kind === "bubblewrap" ? enter[0]! : plain.argv[4]!,
-      args: kind === "bubblewrap" ? enter.slice(1) : plain.argv.slice(5),
-      env: kind === "bubblewrap" ? command.env : plain.env,
-      cwd: kind === "bubblewrap" ? "/" : plain.cwd,
+    const result = await runCommand(context.deps.spawner, {
+      ...entered,
       timeoutMs,
       maxOutputBytes: EXEC_OUTPUT_BYTES,
       signal: entry.abort.signal,

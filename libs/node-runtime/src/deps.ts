@@ -28,8 +28,15 @@ export interface NodeRuntimeDeps {
   readonly podEnv?: (pod: KubeObject) => Readonly<Record<string, string>>;
   /** Where pods reach the API: KUBERNETES_SERVICE_HOST and _PORT. */
   readonly apiServer?: { readonly host: string; readonly port: number };
-  /** Serves `/containerLogs` for a real control plane, to holders of a client certificate of `clientCa` (PEM). */
-  readonly kubeletPort?: { readonly port: number; readonly clientCa: string };
+  /**
+   * Serves logs, exec, attach and port forwarding for a real control plane, to the holder of a client certificate of
+   * `clientCa` (PEM) with one of `clientNames` (the API server's usual name by default).
+   */
+  readonly kubeletPort?: {
+    readonly port: number;
+    readonly clientCa: string;
+    readonly clientNames?: readonly string[];
+  };
   /** "auto" (the default) is bubblewrap where it works. */
   readonly sandbox?: "auto" | SandboxKind;
   /**

@@ -1,12 +1,14 @@
 import { webcrypto } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "@tiphys/clock";
 import { messageOf } from "@tiphys/errors";
-import { KubeApiError, type LogOptions } from "@tiphys/kube";
-import type { ObjectKey } from "@tiphys/resources";
+import { refuseUpgrade } from "@tiphys/kube-streams";
 import type { Logger } from "@tiphys/telemetry";
+import type { KubeletHandler } from "./kubelet-handler.js";
 
 export interface KubeletServer {
   readonly port: number;
@@ -21,60 +23,48 @@ export interface KubeletServerDeps {
   readonly hostIP: string;
   readonly clock: Clock;
   readonly log: Logger;
-  logs(pod: ObjectKey, options: LogOptions, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Names of clients that may ask; the API server's usual one by default. */
+  readonly clientNames?: readonly string[];
+  readonly handler: KubeletHandler;
 }
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
-/** The HTTPS port of a kubelet: logs for the API server, and nothing without its client certificate. */
+const PLAIN = { "content-type": "text/plain; charset=utf-8" };
+/** The name in the certificate that API servers show to kubelets. */
+export const API_SERVER = "kube-apiserver-kubelet-client";
+
+/** The HTTPS port of a kubelet: for the API server, and nobody without its client certificate. */
 export async function createKubeletServer(deps: KubeletServerDeps): Promise<KubeletServer> {
   const { key, cert } = await selfSigned(deps);
+  const names = deps.clientNames ?? [API_SERVER];
+  const open = new Set<Duplex>();
+  const refusalOf = (request: IncomingMessage): { code: number; message: string } | undefined => {
+    const socket = request.socket as TLSSocket;
+    if (!socket.authorized) return { code: 401, message: "Unauthorized" };
+    const name = String(socket.getPeerCertificate().subject?.CN ?? "");
+    // Users' certificates are signed by the same authority: only the API server asks a kubelet.
+    return names.includes(name) ? undefined : { code: 403, message: `Forbidden (user=${name}, resource=nodes)` };
+  };
   const server = createServer(
     { key, cert, ca: deps.clientCa, requestCert: true, rejectUnauthorized: false },
     (request, response) => {
-      const answer = (status: number, text: string) =>
-        response.writeHead(status, { "content-type": "text/plain" }).end(text);
-      if (!(request.socket as TLSSocket).authorized) return answer(401, "Unauthorized");
-      const target = request.url ?? "/";
-      // Put together as a text: a target such as `//` is no URL of its own, and must not end the process.
-      const url = new URL(`https://node${target.startsWith("/") ? "" : "/"}${target}`);
-      if (url.pathname === "/healthz") return answer(200, "ok");
-      const match = /^\/containerLogs\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(url.pathname);
-      if (!match || request.method !== "GET")
-        return answer(404, `${request.method} ${url.pathname} is not served by this node`);
-      const [, namespace, name, container] = match.map(decoded);
-      const gone = new AbortController();
-      response.on("close", () => gone.abort());
-      const number = (field: string) => (url.searchParams.get(field) ? Number(url.searchParams.get(field)) : undefined);
-      const flag = (field: string) => url.searchParams.get(field) === "true";
-      const tailLines = number("tailLines");
-      const sinceSeconds = number("sinceSeconds");
-      const options: LogOptions = {
-        container: container!,
-        follow: flag("follow"),
-        previous: flag("previous"),
-        timestamps: flag("timestamps"),
-        ...(tailLines === undefined ? {} : { tailLines }),
-        ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
-      };
-      void (async () => {
-        try {
-          for await (const chunk of deps.logs({ namespace: namespace!, name: name! }, options, gone.signal)) {
-            if (!response.headersSent) response.writeHead(200, { "content-type": "text/plain" });
-            if (!response.write(chunk))
-              await new Promise((resolve) => {
-                response.once("drain", resolve);
-                gone.signal.addEventListener("abort", resolve, { once: true });
-              });
-          }
-          response.end();
-        } catch (error) {
-          if (response.headersSent) response.destroy();
-          else answer(error instanceof KubeApiError ? error.status.code : 500, messageOf(error));
-        }
-      })();
+      const refusal = refusalOf(request);
+      if (refusal) return void response.writeHead(refusal.code, PLAIN).end(refusal.message);
+      deps.handler.request(request.url ?? "/", request, response);
     },
   );
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const upgrade = { request, socket, head };
+    const refusal = refusalOf(request);
+    if (refusal) return refuseUpgrade(upgrade, refusal.code, refusal.message);
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    deps.handler.upgrade(request.url ?? "/", upgrade).catch((error) => {
+      deps.log.warn("stream failed", { path: request.url?.split("?")[0], error: messageOf(error) });
+      socket.destroy();
+    });
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(deps.port, deps.hostIP, resolve);
@@ -90,6 +80,8 @@ export async function createKubeletServer(deps: KubeletServerDeps): Promise<Kube
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        // Upgraded connections are no longer the server's.
+        for (const socket of open) socket.destroy();
       }),
   };
 }
@@ -118,12 +110,4 @@ async function selfSigned({ nodeName, hostIP, clock }: KubeletServerDeps): Promi
   });
   const pkcs8 = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
   return { key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`, cert: cert.toString("pem") };
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }

@@ -113,6 +113,8 @@ export interface ReadLogOptions {
   /** Milliseconds since 1970: older lines are left out. */
   readonly since?: number;
   readonly timestamps?: boolean;
+  /** Bytes after which the answer ends, timestamps among them. */
+  readonly limitBytes?: number;
 }
 
 const CHUNK = 64 * 1024;
@@ -120,6 +122,21 @@ const NEWLINE = 10;
 
 /** The lines of the log in `dir`. With `follow` it goes on until `recorder` (of the running container) closes. */
 export async function* readLog(
+  dir: string,
+  options: ReadLogOptions,
+  recorder: LogRecorder | undefined,
+  clock: Clock,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  let left = options.limitBytes ?? Number.POSITIVE_INFINITY;
+  for await (const bytes of readLines(dir, options, recorder, clock, signal)) {
+    yield bytes.length > left ? bytes.subarray(0, left) : bytes;
+    left -= bytes.length;
+    if (left <= 0) return;
+  }
+}
+
+async function* readLines(
   dir: string,
   options: ReadLogOptions,
   recorder: LogRecorder | undefined,

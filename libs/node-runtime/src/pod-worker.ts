@@ -15,6 +15,10 @@ import {
 import { bareExecution, type Execution, prepareExecution } from "./container-setup.js";
 import type { PodContext } from "./deps.js";
 import { ContainerConfigError } from "./env.js";
+import type { Attachable } from "./exec/attach.js";
+import { type ContainerInput, inputFor, reopenInput } from "./exec/container-input.js";
+import type { Entrance } from "./exec/enter.js";
+import { terminalLaunch } from "./exec/terminal.js";
 import { FORWARDERS, forwardersOf } from "./forwarders.js";
 import { resolveImage } from "./images.js";
 import { type LogRecorder, recordLog } from "./log-store.js";
@@ -32,6 +36,7 @@ interface Live {
   readonly recorder: LogRecorder;
   readonly abort: AbortController;
   readonly execution: Execution;
+  readonly input?: ContainerInput;
   /** Resolves once its end is recorded. */
   handled: Promise<void>;
   stopping?: boolean;
@@ -51,6 +56,10 @@ export interface PodWorker {
   /** Stops working on it; `kill` ends its containers gracefully first. */
   stop(kill: boolean): Promise<void>;
   recorderOf(container: string): LogRecorder | undefined;
+  /** A running container, for commands inside of it. */
+  entrance(container: string): Entrance | undefined;
+  /** A running container, for those who attach to it. */
+  attachable(container: string): Attachable | undefined;
   attemptDir(container: string, attempt: number): string;
 }
 
@@ -230,9 +239,11 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
       return;
     }
     try {
-      const process = await startContainer(folder, kind, launch(kind, execution.command, context), { spawner, clock });
+      const input = await inputFor(spawner, folder, container);
+      const command = terminalLaunch(context, folder, container, launch(kind, execution.command, context));
+      const process = await startContainer(folder, kind, command, { spawner, clock });
       own.state = { phase: "running", startedAt: now() };
-      attach(name, container, execution, process, folder);
+      attach(name, container, execution, process, folder, input);
       await save();
     } catch (error) {
       await ended(name, { code: 128 }, { reason: "StartError", message: messageOf(error) });
@@ -245,9 +256,11 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     execution: Execution,
     process: ContainerProcess,
     folder: string,
+    input: ContainerInput | undefined,
   ): void {
     const own = of(name);
     const entry: Live = {
+      ...(input ? { input } : {}),
       process,
       recorder: recordLog(folder, clock),
       abort: new AbortController(),
@@ -339,6 +352,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     const entry = live.get(name);
     live.delete(name);
     entry?.abort.abort();
+    await entry?.input?.close();
     await entry?.recorder.close();
     // Who stopped has handed the record over: with two writers, one of the writes would fail or be lost.
     if (stopped) return;
@@ -445,7 +459,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
             log.warn("environment of an adopted container is incomplete", { container: name, error: messageOf(error) });
             return bareExecution(context, pod, folder);
           });
-          attach(name, container!, execution, found.process, folder);
+          attach(name, container!, execution, found.process, folder, await reopenInput(folder, container!));
         }
       }
       await save();
@@ -480,6 +494,13 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
       await running;
     },
     recorderOf: (container) => live.get(container)?.recorder,
+    entrance: (container) => live.get(container),
+    attachable(container) {
+      const entry = live.get(container);
+      if (!entry) return undefined;
+      const { recorder, input } = entry;
+      return { folder: attemptDir(container, of(container).attempt), recorder, ...(input ? { input } : {}) };
+    },
     attemptDir,
   };
 }

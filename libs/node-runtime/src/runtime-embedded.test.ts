@@ -1,50 +1,12 @@
 import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { systemClock } from "@tiphys/clock";
-import { clusterAdmin } from "@tiphys/identity";
-import { createMemoryJournal } from "@tiphys/journal";
-import { createInformers } from "@tiphys/kube";
-import { createKubeControllers } from "@tiphys/kube-controllers";
-import { createEmbeddedKube, type EmbeddedKube } from "@tiphys/kube-embedded";
-import { keyOf } from "@tiphys/resources";
-import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { describeWith, programPath } from "@tiphys/testing";
-import { startTestNode, type TestCluster } from "./testing/node-scenarios.js";
+import { embeddedCluster } from "./testing/embedded-cluster.js";
+import { startTestNode } from "./testing/node-scenarios.js";
 import { describeNode } from "./testing/runtime-scenarios.js";
-
-async function embeddedCluster(): Promise<TestCluster & { kube: EmbeddedKube }> {
-  const clock = systemClock();
-  const kube = await createEmbeddedKube({ clock, random: randomBytes, log: silentLogger });
-  const client = kube.client(clusterAdmin);
-  const informers = createInformers({ client, clock, log: silentLogger });
-  const controllers = createKubeControllers({
-    informers,
-    clock,
-    log: silentLogger,
-    metrics: noMetrics,
-    journal: createMemoryJournal(),
-    random: randomBytes,
-  });
-  await controllers.start();
-  let remove = () => {};
-  return {
-    client,
-    kube,
-    serve(node, nodeName) {
-      remove();
-      remove = kube.registerLogSource(nodeName, (pod, options, signal) => node.logs(keyOf(pod), options, signal));
-    },
-    async close() {
-      await controllers.stop();
-      await informers.stop();
-      await kube.stop();
-    },
-  };
-}
 
 describeWith(["git"], "node runtime on the embedded API", () => describeNode(embeddedCluster));
 

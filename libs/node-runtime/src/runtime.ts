@@ -11,8 +11,12 @@ import { findContainer } from "./container-process.js";
 import type { NodeRuntimeDeps, PodContext } from "./deps.js";
 import { ContainerConfigError } from "./env.js";
 import { createEvents } from "./events.js";
+import { attachToContainer } from "./exec/attach.js";
+import { execInContainer } from "./exec/exec.js";
+import { podPort, streamProblem } from "./exec/target.js";
 import type { Endpoint } from "./forwarders.js";
 import { defaultImages, resolveImage } from "./images.js";
+import { createKubeletHandler, type KubeletHandler } from "./kubelet-handler.js";
 import { createKubeletServer, type KubeletServer } from "./kubelet-server.js";
 import { readLog } from "./log-store.js";
 import { createNodeObject } from "./node-object.js";
@@ -30,6 +34,8 @@ export interface NodeRuntime {
   /** Log of a container as a kubelet serves it; throws KubeApiError when there is none to serve. */
   logs(pod: ObjectKey, options: LogOptions, signal: AbortSignal): AsyncIterable<Uint8Array>;
   resolver(): ClusterResolver;
+  /** What the API server asks of a kubelet, for one in this process. */
+  readonly kubelet: KubeletHandler;
   /** How containers are kept apart; known after `start`. */
   readonly sandbox: SandboxKind;
 }
@@ -272,20 +278,48 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
       throw bad(`container "${container}" in pod "${key.name}" is waiting to start${reason}`);
     }
     const recorder = options.previous ? undefined : worker.recorderOf(container);
-    const { follow, tailLines, timestamps, sinceSeconds } = options;
+    const { follow, tailLines, timestamps, sinceSeconds, sinceTime, limitBytes } = options;
+    const since =
+      sinceTime !== undefined
+        ? Date.parse(sinceTime)
+        : sinceSeconds !== undefined
+          ? clock.now().getTime() - sinceSeconds * 1000
+          : undefined;
     yield* readLog(
       worker.attemptDir(container, previous ?? own.attempt),
       {
         follow: follow === true,
         timestamps: timestamps === true,
         ...(tailLines === undefined ? {} : { tailLines }),
-        ...(sinceSeconds === undefined ? {} : { since: clock.now().getTime() - sinceSeconds * 1000 }),
+        ...(limitBytes === undefined ? {} : { limitBytes }),
+        ...(since === undefined ? {} : { since }),
       },
       recorder,
       clock,
       signal,
     );
   }
+
+  const workerOf = ({ namespace, name }: ObjectKey): PodWorker | undefined =>
+    [...workers.values()].find(({ record }) => record.namespace === namespace && record.name === name);
+  const kubelet = createKubeletHandler({
+    logs,
+    pods: () => [...workers.values()].map(({ pod }) => pod),
+    problem: (target) => streamProblem(workerOf(target), target, nodeName),
+    async exec(target, argv, tty, client) {
+      const entrance = workerOf(target)?.entrance(target.container ?? "");
+      return entrance
+        ? execInContainer(context, entrance, argv, tty, client)
+        : { error: `container ${target.container} is not running` };
+    },
+    async attach(target, client) {
+      const attachable = workerOf(target)?.attachable(target.container ?? "");
+      return attachable
+        ? attachToContainer(context, attachable, client)
+        : { error: `container ${target.container} is not running` };
+    },
+    endpoint: (target, port) => podPort(workerOf(target), port),
+  });
 
   return {
     name: `node-runtime/${nodeName}`,
@@ -305,7 +339,14 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
       };
       await informer.synced;
       if (deps.kubeletPort) {
-        server = await createKubeletServer({ ...deps.kubeletPort, nodeName, hostIP: HOST_IP, logs, log, clock });
+        server = await createKubeletServer({
+          ...deps.kubeletPort,
+          nodeName,
+          hostIP: HOST_IP,
+          handler: kubelet,
+          log,
+          clock,
+        });
       }
       nodeObject = createNodeObject(
         client,
@@ -343,6 +384,7 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
       return state === "running" ? undefined : `node ${nodeName} is ${state === "new" ? "starting" : "stopped"}`;
     },
     logs,
+    kubelet,
     resolver() {
       resolver ??= createClusterResolver({ informers, forwarder });
       return resolver;

@@ -1,5 +1,8 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Principal } from "@tiphys/identity";
 import type { DeleteOptions, KubeList, LogOptions, Patch } from "@tiphys/kube";
+import type { UpgradeRequest } from "@tiphys/kube-streams";
 import type { KubeObject } from "@tiphys/resources";
 import type { Authenticate, Tokens } from "../access/tokens.js";
 import { caveats } from "./behaviour.js";
@@ -18,10 +21,20 @@ import { create, update } from "./writes.js";
 /** How the log of a pod is read; node runtimes register one. */
 export type LogSource = (pod: KubeObject, options: LogOptions, signal: AbortSignal) => AsyncIterable<Uint8Array>;
 
+/** How a node's kubelet is asked; targets are paths and queries as a kubelet knows them. */
+export interface NodeConnection {
+  /** Exec, attach and port forwarding. */
+  upgrade(target: string, upgrade: UpgradeRequest): Promise<void>;
+  request(target: string, request: IncomingMessage, response: ServerResponse): void;
+}
+
 export interface HandlerParts extends Parts {
   readonly authenticate: Authenticate;
   readonly tokens: Tokens;
   readonly logSource: (node: string) => LogSource | undefined;
+  readonly nodeConnection: (node: string) => NodeConnection | undefined;
+  /** Connects to a pod's address. */
+  readonly reach: (ip: string, port: number) => Promise<Duplex>;
 }
 
 interface Common {
@@ -204,7 +217,8 @@ function logs(parts: HandlerParts, kind: ServedKind, pod: KubeObject, options: L
     throw status.badRequest(`container ${container} is not valid for pod ${name}`);
   }
   const node = pod["spec"].nodeName;
-  if (!node) throw status.badRequest(`pod ${name} does not have a host assigned`);
+  // A pod without a node has no log yet.
+  if (!node) return (async function* () {})();
   const source = parts.logSource(node);
   if (!source)
     throw status.internal(`Get logs of ${kind.resource} "${name}": node "${node}" is not connected to this API server`);
@@ -213,8 +227,5 @@ function logs(parts: HandlerParts, kind: ServedKind, pod: KubeObject, options: L
 
 function defaultContainer(pod: KubeObject): string | undefined {
   const containers = (pod["spec"]?.containers ?? []) as { name: string }[];
-  return (
-    pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"] ??
-    (containers.length === 1 ? containers[0]?.name : undefined)
-  );
+  return containers.length === 1 ? containers[0]?.name : undefined;
 }

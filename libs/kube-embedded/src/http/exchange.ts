@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { codeOf, httpStatus, messageOf } from "@tiphys/errors";
 import { KubeApiError, statusError } from "@tiphys/kube";
+import type { UpgradeRequest } from "@tiphys/kube-streams";
 import { toYaml } from "@tiphys/yaml";
 import type { Representation } from "./negotiation.js";
 
@@ -9,10 +11,14 @@ export class Exchange {
   readonly url: URL;
   readonly path: readonly string[];
   private readonly warnings: string[] = [];
+  /** True once the connection is no longer ours. */
+  taken = false;
 
   constructor(
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
+    /** Present when the request asks for another protocol: the connection behind `response`. */
+    private readonly upgrade?: { readonly socket: Socket; readonly head: Buffer },
   ) {
     this.url = urlOf(request.url ?? "/");
     this.path = this.url.pathname.split("/").filter(Boolean).map(decoded);
@@ -20,6 +26,14 @@ export class Exchange {
 
   get query(): URLSearchParams {
     return this.url.searchParams;
+  }
+
+  /** The bare connection of an upgrade; from now on it is the caller's to answer. */
+  takeOver(): UpgradeRequest | undefined {
+    if (!this.upgrade || this.taken || this.response.headersSent) return undefined;
+    this.taken = true;
+    this.response.detachSocket(this.upgrade.socket);
+    return { request: this.request, ...this.upgrade };
   }
 
   readonly warn = (message: string): void => {
@@ -63,6 +77,10 @@ export class Exchange {
   /** A refusal as a Status; whatever else went wrong is an internal error without its details. */
   fail(error: unknown): void {
     const status = statusOf(error);
+    if (this.taken) {
+      this.upgrade?.socket.destroy();
+      return;
+    }
     if (this.response.headersSent) {
       this.response.destroy();
       return;

@@ -6,6 +6,7 @@ import { type ApiAnswer, type ApiRequest, type HandlerParts, handle, refuseMissi
 import { badRequest, methodNotAllowed } from "../api/status.js";
 import { returnsDeletedObject } from "../api/strategy.js";
 import { type Body, decodeRequest, mediaTypeOf, readBody } from "./body.js";
+import { isConnect, serveConnect } from "./connect.js";
 import type { Exchange } from "./exchange.js";
 import { negotiate, type Representation } from "./negotiation.js";
 import { PROTOBUF } from "./protobuf.js";
@@ -25,7 +26,8 @@ const patchTypes: Readonly<Record<string, Patch["type"]>> = {
 /** Answers a request for objects of a kind. */
 export async function serveObjects(parts: HandlerParts, exchange: Exchange, principal: Principal): Promise<void> {
   const { request, query } = exchange;
-  const found = route(parts.kinds, exchange.path);
+  const found = route(parts.kinds, exchange.path, exchange.url.pathname);
+  if (isConnect(found)) return serveConnect(parts, exchange, found, principal);
   if (found.subresource === "log") return serveLogs(parts, exchange, found, principal);
   const representation = negotiate(request.headers.accept);
   const shaping: Shaping = {
@@ -200,7 +202,7 @@ async function serveLogs(parts: HandlerParts, exchange: Exchange, found: Route, 
     ...(namespace === undefined ? {} : { namespace }),
     verb: "logs",
     name,
-    options: logOptions(query),
+    options: logOptions(query, name),
     signal: abort.signal,
   });
   if (given.type !== "bytes") return;

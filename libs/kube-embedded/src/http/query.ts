@@ -144,14 +144,40 @@ export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOpti
   });
 }
 
-export function logOptions(query: URLSearchParams): LogOptions {
+/** Options of a pod's log; `name` is the pod's. */
+export function logOptions(query: URLSearchParams, name: string): LogOptions {
   const tailLines = integer(query, "tailLines");
   const sinceSeconds = integer(query, "sinceSeconds");
-  for (const name of ["limitBytes", "sinceTime", "insecureSkipTLSVerifyBackend", "stream"]) {
-    if (query.has(name) && query.get(name) !== "false" && query.get(name) !== "All") {
-      throw badRequest(`${name} is not implemented yet for logs: see docs/compatibility.md`);
-    }
+  const limitBytes = integer(query, "limitBytes");
+  const sinceTime = text(query, "sinceTime");
+  if (sinceTime !== undefined && Number.isNaN(Date.parse(sinceTime))) {
+    throw badRequest(
+      `parsing time ${JSON.stringify(sinceTime)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(sinceTime)} as "2006"`,
+    );
   }
+  const low = (field: string, value: number | undefined, least: number) =>
+    value !== undefined && value < least
+      ? [
+          fieldError(
+            field,
+            "FieldValueInvalid",
+            `Invalid value: ${value}: must be greater than ${least === 0 ? "or equal to 0" : "0"}`,
+          ),
+        ]
+      : [];
+  const forbidden = (field: string, message: string) =>
+    fieldError(field, "FieldValueForbidden", `Forbidden: ${message}`);
+  const both = sinceSeconds !== undefined && sinceTime !== undefined;
+  const errors = [
+    ...low("tailLines", tailLines, 0),
+    ...low("limitBytes", limitBytes, 1),
+    ...(both
+      ? [forbidden("[]", "at most one of `sinceTime` or `sinceSeconds` may be specified")]
+      : low("sinceSeconds", sinceSeconds, 1)),
+    // The split of streams is behind a feature gate that is off in Kubernetes, too.
+    ...(query.has("stream") ? [forbidden("stream", "may not be specified")] : []),
+  ];
+  if (errors.length > 0) throw invalid({ group: "", kind: "PodLogOptions" }, name, errors);
   return given<LogOptions>({
     container: text(query, "container"),
     follow: flag(query, "follow") || undefined,
@@ -159,5 +185,7 @@ export function logOptions(query: URLSearchParams): LogOptions {
     timestamps: flag(query, "timestamps") || undefined,
     tailLines,
     sinceSeconds,
+    sinceTime,
+    limitBytes,
   });
 }

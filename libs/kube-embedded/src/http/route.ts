@@ -6,13 +6,15 @@ export interface Route {
   readonly namespace?: string;
   readonly name?: string;
   readonly subresource?: string;
+  /** Path behind the proxy subresource, from its slash on; "" when there is none. */
+  readonly rest?: string;
 }
 
 /** Subresources of namespaces; any other third part of /namespaces/x/… is a resource inside. */
 const ofNamespaces = new Set(["status", "finalize"]);
 
 /** /api/v1/… and /apis/<group>/<version>/… as a resource, and perhaps an object, of a served kind. */
-export function route(kinds: Kinds, path: readonly string[]): Route {
+export function route(kinds: Kinds, path: readonly string[], pathname = ""): Route {
   const [root, ...rest] = path;
   const group = root === "api" ? "" : (rest.shift() ?? "");
   const version = rest.shift() ?? "";
@@ -27,7 +29,8 @@ export function route(kinds: Kinds, path: readonly string[]): Route {
   }
   const [resource = "", name, subresource, ...more] = rest;
   const kind = kinds.find(group, version, resource);
-  if (!kind || more.length > 0) throw noSuchResource();
+  const proxied = subresource === "proxy" && kind?.builtin !== undefined;
+  if (!kind || (more.length > 0 && !proxied)) throw noSuchResource();
   if (namespace !== undefined && !kind.namespaced) throw noSuchResource();
   if (namespace === undefined && kind.namespaced && name !== undefined) throw noSuchResource();
   return {
@@ -35,5 +38,12 @@ export function route(kinds: Kinds, path: readonly string[]): Route {
     ...(namespace === undefined ? {} : { namespace }),
     ...(name === undefined ? {} : { name }),
     ...(subresource === undefined ? {} : { subresource }),
+    ...(proxied ? { rest: behind(pathname) } : {}),
   };
+}
+
+/** What follows `/proxy` of an object's path, as it was written. */
+function behind(pathname: string): string {
+  const found = /^\/(?:api|apis\/[^/]+)\/[^/]+\/(?:namespaces\/[^/]+\/)?[^/]+\/[^/]+\/proxy(\/.*)?$/.exec(pathname);
+  return found?.[1] ?? "";
 }

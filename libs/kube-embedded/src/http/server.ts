@@ -1,4 +1,6 @@
+import { ServerResponse } from "node:http";
 import { createServer } from "node:https";
+import type { Socket } from "node:net";
 import { FailedPreconditionError, messageOf } from "@tiphys/errors";
 import type { Principal } from "@tiphys/identity";
 import { ISSUER } from "@tiphys/kube-access";
@@ -60,15 +62,21 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: 120_000,
     },
-    (request, response) => {
-      const exchange = new Exchange(request, response);
-      serve(exchange).catch((error: unknown) => {
-        const known = error instanceof Error && "status" in error;
-        if (!known) parts.log.warn("request failed", { path: exchange.url.pathname, error: messageOf(error) });
-        exchange.fail(error);
-      });
-    },
+    (request, response) => answer(new Exchange(request, response)),
   );
+  const upgraded = new Set<Socket>();
+  server.on("upgrade", (request, stream, head) => {
+    const socket = stream as Socket;
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    socket.on("error", () => {});
+    // Node leaves HTTP here; what turns out to be an ordinary request is answered on the connection all the same.
+    const response = new ServerResponse(request);
+    response.assignSocket(socket);
+    response.shouldKeepAlive = false;
+    response.once("finish", () => socket.end());
+    answer(new Exchange(request, response, { socket, head }));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(
@@ -91,8 +99,17 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        for (const socket of upgraded) socket.destroy();
       }),
   };
+
+  function answer(exchange: Exchange): void {
+    serve(exchange).catch((error: unknown) => {
+      const known = error instanceof Error && "status" in error;
+      if (!known) parts.log.warn("request failed", { path: exchange.url.pathname, error: messageOf(error) });
+      exchange.fail(error);
+    });
+  }
 
   async function serve(exchange: Exchange): Promise<void> {
     const { request, url, path, query } = exchange;
