@@ -1,8 +1,9 @@
 // Reads the OpenAPI v3 documents and discovery of a running API server (through `kubectl get --raw`) and writes what is a
 // fact about builtin kinds (field names, types, list keys, required, enums) in a compact form. No prose is kept.
-// Usage: KUBECONFIG=... node tools/generate-kube-schema.mjs
+// What OpenAPI does not tell, which members keep a zero value, is read from the struct tags of the published Go types.
+// Usage: KUBECONFIG=... node tools/generate-kube-schema.mjs <folder with api@v…, apimachinery@v…: a module cache's k8s.io>
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -76,6 +77,69 @@ function define(name) {
   if (!source[name]) throw new Error(`no definition ${name}`);
   definitions[name] = {};
   definitions[name] = compact(source[name]);
+  Object.assign(definitions[name], zeros(name, definitions[name]));
+}
+
+const goRoot = process.argv[2];
+if (!goRoot) throw new Error("name the folder that has api@v… and apimachinery@v…");
+const modules = Object.fromEntries(
+  readdirSync(goRoot)
+    .sort()
+    .map((entry) => [entry.split("@")[0], join(goRoot, entry)]),
+);
+/** io.k8s.api.core.v1.Pod → the folder of k8s.io/api/core/v1. */
+function goPackage(name) {
+  const [, , module, ...rest] = name.split(".").slice(0, -1);
+  return modules[module] && join(modules[module], ...rest);
+}
+const packages = new Map();
+/** Members of the package's structs: JSON name → Go type and options of the tag. */
+function structsOf(folder) {
+  if (packages.has(folder)) return packages.get(folder);
+  const structs = new Map();
+  packages.set(folder, structs);
+  if (!folder || !existsSync(folder)) return structs;
+  for (const file of readdirSync(folder)) {
+    if (!file.endsWith(".go") || /^(zz_|generated)|_test\.go$/.test(file)) continue;
+    for (const [, type, body] of readFileSync(join(folder, file), "utf8").matchAll(
+      /^type (\w+) struct \{\n([\s\S]*?)^\}/gm,
+    )) {
+      const members = new Map();
+      const inlined = [];
+      for (const line of body.split("\n")) {
+        const found = /^\s*(?:(\w+)\s+)?([*[\]\w.]+)\s+`.*json:"([^"]*)"/.exec(line);
+        if (!found) continue;
+        const [json, ...options] = found[3].split(",");
+        if (json) members.set(json, { type: found[2], options });
+        else if (options.includes("inline")) inlined.push(found[2]);
+      }
+      structs.set(type, { members, inlined });
+    }
+  }
+  return structs;
+}
+
+/** kz: members that are written although they are zero; kp: scalar members that keep a zero which was given (pointers). */
+function zeros(name, { p = {} }) {
+  const structs = structsOf(goPackage(name));
+  const find = (type) => {
+    const found = structs.get(type.replace(/^\*/, ""));
+    return found ? [...found.inlined.flatMap(find), ...found.members] : [];
+  };
+  const kz = [];
+  const kp = [];
+  for (const [json, { type, options }] of find(name.split(".").at(-1))) {
+    if (!(json in p)) continue;
+    const node = typeof p[json] === "string" ? p[json] : (p[json].t ?? "");
+    const isScalar = "sbnilytm".includes(node) && node !== "";
+    const isTime = node === "t" || node === "m";
+    if (!options.includes("omitempty") && !options.includes("omitzero")) {
+      // A struct by value is there anyhow; metadata and type of an object are seen to by those who make it.
+      if (isScalar || type.startsWith("*") || type.startsWith("[]") || type.startsWith("map[")) kz.push(json);
+    } else if (isTime && !type.startsWith("*") && !options.includes("omitzero")) kz.push(json);
+    else if (isScalar && type.startsWith("*")) kp.push(json);
+  }
+  return { ...(kz.length > 0 ? { kz } : {}), ...(kp.length > 0 ? { kp } : {}) };
 }
 
 const kinds = [];

@@ -1,5 +1,5 @@
 import type { KubeObject } from "@tiphys/resources";
-import { isStruct } from "./definitions.js";
+import { isStruct, zeroValue } from "./definitions.js";
 import { canonicalQuantity } from "./quantity.js";
 import type { Schema } from "./schema.js";
 
@@ -81,17 +81,20 @@ function decodeStruct(value: object, schema: Schema, path: string, at: string, w
       walk,
     );
     if (decoded === undefined) continue;
-    // Lists and maps without members are left out by the API server, unless they are required.
-    if (typeof decoded === "object" && isDropped(decoded, known) && !schema.required?.includes(key)) continue;
+    // What is empty or zero is left out, unless the struct always writes it or can tell it from what nobody set.
+    if (isEmpty(decoded, known) && !schema.zeroKept?.includes(key)) continue;
     out[key] = decoded;
   }
+  for (const key of schema.zeroShown ?? []) if (out[key] === undefined) out[key] = zeroValue(properties[key]);
   for (const key of structMembers(schema)) {
     if (out[key] === undefined) out[key] = decodeStruct({}, properties[key]!, "", "", walk);
   }
   return out;
 }
 
-function isDropped(value: object | null, schema: Schema): boolean {
+function isEmpty(value: unknown, schema: Schema): boolean {
+  if (value === "" || value === 0 || value === false) return schema.intOrString !== true && schema.quantity !== true;
+  if (typeof value !== "object" || value === null) return false;
   if (Array.isArray(value)) return value.length === 0;
   if (schema.additional === undefined) return false;
   for (const _ in value) return false;

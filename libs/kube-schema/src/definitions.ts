@@ -17,6 +17,8 @@ export interface CompactNode {
   /** map type */ mt?: "a" | "g";
   /** patch strategy */ ps?: string;
   /** patch merge key */ pk?: string;
+  /** members that are written although they are zero */ kz?: string[];
+  /** scalar members that keep a zero which was given */ kp?: string[];
 }
 
 let parsed: Record<string, CompactNode> | undefined;
@@ -81,6 +83,8 @@ class DefinitionNode implements Schema {
   readonly patchStrategy: string | undefined;
   readonly patchMergeKey: string | undefined;
   readonly definition: string | undefined;
+  readonly zeroShown: readonly string[] | undefined;
+  readonly zeroKept: readonly string[] | undefined;
   readonly #compact: CompactNode;
   #properties: Readonly<Record<string, Schema>> | undefined;
   #items: Schema | undefined;
@@ -91,6 +95,8 @@ class DefinitionNode implements Schema {
     const leaf = compact.t === undefined ? undefined : leaves[compact.t]!;
     this.#compact = compact;
     this.definition = name;
+    this.zeroShown = compact.kz;
+    this.zeroKept = compact.kp;
     this.type = compact.p || compact.a ? "object" : compact.i ? "array" : leaf?.type;
     this.format = leaf?.format;
     this.quantity = leaf?.quantity;
@@ -126,21 +132,25 @@ class DefinitionNode implements Schema {
 
   get zero(): Readonly<Record<string, unknown>> | undefined {
     if (this.type !== "object" || this.properties === undefined) return undefined;
-    this.#zero ??= zeroOf(this.properties, this.required ?? []);
+    this.#zero ??= zeroOf(this, this.properties);
     return this.#zero;
   }
 }
 
-/** What a struct has although nobody set it: structs inside it, and required members without a value. */
-function zeroOf(properties: Readonly<Record<string, Schema>>, required: readonly string[]): Record<string, unknown> {
+/** What a struct has although nobody set it: structs inside it, and members that are always written. */
+function zeroOf(schema: Schema, properties: Readonly<Record<string, Schema>>): Record<string, unknown> {
   const zero: Record<string, unknown> = {};
-  for (const [name, schema] of Object.entries(properties)) {
-    if (isStruct(schema)) zero[name] = schema.zero ?? {};
-    else if (!required.includes(name)) continue;
-    else if (schema.type === "array" || schema.type === "object") zero[name] = null;
-    else if (schema.default !== undefined) zero[name] = schema.default;
-  }
+  for (const [name, member] of Object.entries(properties)) if (isStruct(member)) zero[name] = member.zero ?? {};
+  for (const name of schema.zeroShown ?? []) zero[name] ??= zeroValue(properties[name]);
   return zero;
+}
+
+/** The value of a member that nobody set and that is written all the same. */
+export function zeroValue(schema: Schema | undefined): unknown {
+  if (schema === undefined || schema.format === "date-time" || schema.format === "micro-time") return null;
+  if (schema.type === "string") return schema.format === "byte" ? null : "";
+  if (schema.type === "integer" || schema.type === "number") return 0;
+  return schema.type === "boolean" ? false : null;
 }
 
 /** A member that is a struct by value in the API server: it is there even when nothing in it is set. */

@@ -27,6 +27,8 @@ export interface BuiltinKind extends ResourceType {
   readonly categories: readonly string[];
   readonly verbs: readonly string[];
   readonly subresources: readonly Subresource[];
+  /** What discovery tells about the stored version. */
+  readonly storageVersionHash?: string;
   /** Such as `io.k8s.api.apps.v1.Deployment`. */
   readonly definition: string;
   readonly schema: Schema;
@@ -44,7 +46,10 @@ export interface BuiltinKind extends ResourceType {
 }
 
 type Listed = Omit<ResourceType, never> &
-  Pick<BuiltinKind, "singular" | "shortNames" | "categories" | "verbs" | "subresources" | "definition">;
+  Pick<
+    BuiltinKind,
+    "singular" | "shortNames" | "categories" | "verbs" | "subresources" | "definition" | "storageVersionHash"
+  >;
 
 /** Kinds whose metadata.generation the API server keeps. */
 const withGeneration = new Set([
@@ -88,6 +93,7 @@ class Kind implements BuiltinKind {
   readonly categories!: readonly string[];
   readonly verbs!: readonly string[];
   readonly subresources!: readonly Subresource[];
+  readonly storageVersionHash?: string;
   readonly definition!: string;
   readonly hasStatus: boolean;
   readonly hasGeneration: boolean;

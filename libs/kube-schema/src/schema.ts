@@ -32,6 +32,10 @@ export interface Schema {
   readonly zero?: Readonly<Record<string, unknown>>;
   /** Roots of builtin kinds: the definition's name, such as `io.k8s.api.core.v1.Pod`. */
   readonly definition?: string;
+  /** Structs of builtin kinds: members that are written although they are zero. */
+  readonly zeroShown?: readonly string[];
+  /** Structs of builtin kinds: scalar members whose zero is kept when it was given; that of others is left out. */
+  readonly zeroKept?: readonly string[];
   /** Limits that only custom resources have. */
   readonly rules?: ValueRules;
 }

@@ -36,6 +36,14 @@ const storedOnly: Readonly<Record<string, string>> = {
   "storage.k8s.io/volumeattributesclasses": "volumes are not provided",
 };
 
+/** Kinds that Kubernetes itself advises against, in its own words. */
+const deprecations: Readonly<Record<string, string>> = {
+  "/endpoints": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+  "/componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
+};
+/** Told with every answer about the kind. */
+export const deprecation = ({ collection }: ServedKind): string | undefined => deprecations[collection];
+
 /** What the writer of an object has to know about it: nothing is accepted as if it worked when it does not. */
 export function caveats(kind: ServedKind, object: KubeObject): string[] {
   const missing = storedOnly[kind.collection];

@@ -50,7 +50,7 @@ export function removeNow(parts: Parts, target: Target, options: DeleteOptions):
   const now = clock.now();
   if (!marked) {
     metadata.deletionTimestamp = timestamp(new Date(now.getTime() + grace * 1000));
-    metadata.deletionGracePeriodSeconds = grace;
+    if (kind.collection !== "/namespaces") metadata.deletionGracePeriodSeconds = grace;
     if (metadata.generation !== undefined) metadata.generation++;
   } else if (kind.collection === "/pods" && grace < (metadata.deletionGracePeriodSeconds ?? 0)) {
     metadata.deletionTimestamp = timestamp(new Date(now.getTime() + grace * 1000));

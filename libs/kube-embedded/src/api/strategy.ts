@@ -1,4 +1,4 @@
-import { deepEqual } from "@tiphys/canonical-json";
+import { clone, deepEqual } from "@tiphys/canonical-json";
 import type { KubeObject } from "@tiphys/resources";
 import type { ServedKind } from "./kinds.js";
 
@@ -7,24 +7,12 @@ type Status = Record<string, unknown> | undefined;
 /** Builtin kinds whose creator may write the status at once. */
 const keepsStatusAtCreate = new Set(["/nodes"]);
 
+/** Statuses that do not begin as their kind's zero. */
 const statusAtCreate: Readonly<Record<string, (object: KubeObject) => Status>> = {
   "/namespaces": () => ({ phase: "Active" }),
   "/pods": (object) => ({ phase: "Pending", qosClass: qosClass(object) }),
-  "/services": () => ({ loadBalancer: {} }),
   "/persistentvolumeclaims": () => ({ phase: "Pending" }),
   "/persistentvolumes": () => ({ phase: "Pending" }),
-  "apps/deployments": () => ({}),
-  "apps/replicasets": () => ({ replicas: 0 }),
-  "apps/statefulsets": () => ({ replicas: 0, availableReplicas: 0 }),
-  "apps/daemonsets": () => ({
-    currentNumberScheduled: 0,
-    numberMisscheduled: 0,
-    desiredNumberScheduled: 0,
-    numberReady: 0,
-  }),
-  "batch/jobs": () => ({}),
-  "batch/cronjobs": () => ({}),
-  "networking.k8s.io/ingresses": () => ({ loadBalancer: {} }),
 };
 
 /** Fields that the writer of the object, or of one of its subresources, cannot own. */
@@ -62,15 +50,28 @@ export function prepareCreate(kind: ServedKind, object: KubeObject): void {
     if (kind.builtin === undefined) return;
   } else if (!keepsStatusAtCreate.has(kind.collection)) {
     delete object["status"];
-    const status = statusAtCreate[kind.collection]?.(object);
+    const status = statusAtCreate[kind.collection]?.(object) ?? clone(kind.schema.zero?.["status"] as Status);
     if (status) object["status"] = status;
   }
-  if (kind.collection === "batch/jobs" && object["spec"] && !object["spec"].manualSelector) generateSelector(object);
+  completions[kind.collection]?.(object);
   if (kind.collection === "/namespaces") {
     object["spec"] = { ...object["spec"], finalizers: ["kubernetes"] };
     object.metadata.labels = { ...object.metadata.labels, "kubernetes.io/metadata.name": object.metadata.name };
   }
 }
+
+/** Members that the server itself gives to new objects. */
+const completions: Readonly<Record<string, (object: KubeObject) => void>> = {
+  "batch/jobs": (job) => {
+    if (job["spec"] && !job["spec"].manualSelector) generateSelector(job);
+  },
+  "apps/daemonsets": ({ metadata }) => {
+    metadata.annotations = { ...metadata.annotations, [TEMPLATE_GENERATION]: "1" };
+  },
+};
+
+/** Counts the templates of a DaemonSet, which its newest version has no field for. */
+const TEMPLATE_GENERATION = "deprecated.daemonset.template.generation";
 
 /** A Job's pods are told apart by its uid, unless it brings a selector of its own. */
 function generateSelector(job: KubeObject): void {
@@ -122,6 +123,12 @@ export function prepareUpdate(
   if (kind.hasStatus) {
     if (old["status"] === undefined) delete next["status"];
     else next["status"] = old["status"];
+  }
+  if (kind.collection === "apps/daemonsets") {
+    const before = Number(old.metadata.annotations?.[TEMPLATE_GENERATION] ?? 0);
+    const same = deepEqual(next["spec"]?.template, old["spec"]?.template);
+    const annotations = { ...next.metadata.annotations, [TEMPLATE_GENERATION]: String(same ? before : before + 1) };
+    next.metadata.annotations = annotations;
   }
   // The finalizers of the spec belong to the finalize subresource.
   if (kind.collection === "/namespaces") next["spec"] = old["spec"];

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Kinds, ServedKind } from "../api/kinds.js";
 
 interface Versions {
@@ -68,6 +69,13 @@ export function discovery(kinds: Kinds, path: readonly string[], serverAddress: 
     : resourceList(all, first, second);
 }
 
+/** Changes when objects of the kind are kept in another version; clients compare it only. */
+function storageHash({ builtin, crd, group, kind }: ServedKind): string | undefined {
+  if (builtin) return builtin.storageVersionHash;
+  const storage = crd?.["spec"].versions.find((version: { storage: boolean }) => version.storage)?.name;
+  return createHash("sha256").update(`${group}/${storage}/${kind}`).digest().subarray(0, 8).toString("base64");
+}
+
 function resourceList(all: readonly Versions[], group: string, version: string): object | undefined {
   const found = all.find((one) => one.group === group)?.versions.find((one) => one.version === version);
   if (!found) return undefined;
@@ -80,6 +88,7 @@ function resourceList(all: readonly Versions[], group: string, version: string):
       verbs: kind.verbs,
       ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
       ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
+      ...(storageHash(kind) ? { storageVersionHash: storageHash(kind) } : {}),
     },
     ...kind.subresources.map((sub) => ({
       name: `${kind.resource}/${sub.name}`,

@@ -44,7 +44,8 @@ export class Exchange {
     for (const warning of this.warnings) {
       this.response.appendHeader("warning", `299 - "${printable(warning).replace(/["\\]/g, "\\$&")}"`);
     }
-    this.response.writeHead(code, { "content-type": contentType, "cache-control": "no-cache, private" });
+    if (!this.response.hasHeader("cache-control")) this.response.setHeader("cache-control", "no-cache, private");
+    this.response.writeHead(code, { "content-type": contentType });
   }
 
   /** An answer as JSON text without a final newline, laid out as the client wants it. */
@@ -65,6 +66,13 @@ export class Exchange {
     this.response.write(text);
     this.response.end("\n");
     this.response.uncork();
+  }
+
+  /** Where there is no resource at all. */
+  notFound(): void {
+    this.response.setHeader("x-content-type-options", "nosniff");
+    this.head(404, "text/plain; charset=utf-8");
+    this.response.end("404 page not found\n");
   }
 
   /** Asked for in the query, or read by a person, which the program tells. */

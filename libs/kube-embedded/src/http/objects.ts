@@ -2,6 +2,7 @@ import type { Principal } from "@tiphys/identity";
 import type { Patch } from "@tiphys/kube";
 import { statusError } from "@tiphys/kube";
 import type { KubeObject } from "@tiphys/resources";
+import { deprecation } from "../api/behaviour.js";
 import { type ApiAnswer, type ApiRequest, type HandlerParts, handle, refuseMissing } from "../api/handle.js";
 import { badRequest, methodNotAllowed } from "../api/status.js";
 import { returnsDeletedObject } from "../api/strategy.js";
@@ -37,6 +38,8 @@ export async function serveObjects(parts: HandlerParts, exchange: Exchange, prin
     now: parts.clock.now(),
   };
   refuseMissing(found);
+  const advice = deprecation(found.kind);
+  if (advice) exchange.warn(advice);
   const asked = await toRequest(exchange, found, principal);
   if (asked.verb === "watch") {
     const { bookmarks, timeoutSeconds } = watchQuery(query);

@@ -105,6 +105,7 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
 
   function answer(exchange: Exchange): void {
     serve(exchange).catch((error: unknown) => {
+      if (error instanceof NoSuchPage) return exchange.notFound();
       const known = error instanceof Error && "status" in error;
       if (!known) parts.log.warn("request failed", { path: exchange.url.pathname, error: messageOf(error) });
       exchange.fail(error);
@@ -147,6 +148,10 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
     const representation = negotiate(exchange.request.headers.accept);
     const { text, contentType, etag } = documentOf(exchange, root, representation);
     if (etag) exchange.response.setHeader("etag", `"${etag}"`);
+    if (contentType === AGGREGATED) {
+      exchange.response.setHeader("vary", "Accept");
+      exchange.response.setHeader("cache-control", "public");
+    }
     exchange.send(200, text, representation, contentType);
   }
 
@@ -161,7 +166,7 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
     const found = discovery(parts.kinds, path, url.replace("https://", ""));
     if (found) return json(found);
     if (path.length === 0) return json({ paths: PATHS });
-    throw noSuchResource();
+    throw root === "api" || root === "apis" ? noSuchResource() : new NoSuchPage();
   }
 }
 
@@ -172,6 +177,9 @@ const openIdConfiguration = (url: string) => ({
   subject_types_supported: ["public"],
   id_token_signing_alg_values_supported: ["ES256"],
 });
+
+/** A path outside of the API, which is answered without a Status. */
+class NoSuchPage extends Error {}
 
 interface Document {
   readonly text: string;

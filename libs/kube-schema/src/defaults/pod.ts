@@ -5,6 +5,13 @@ export function fill(object: any, key: string, value: unknown): void {
   if (object[key] === undefined) object[key] = value;
 }
 
+/** One address and the list of all: either tells the other. */
+function fillAddresses(status: any, one: "podIP" | "hostIP"): void {
+  const all = `${one}s`;
+  if (status[one] && !status[all]?.length) status[all] = [{ ip: status[one] }];
+  else if (!status[one] && status[all]?.length) status[one] = status[all][0].ip;
+}
+
 /** Defaults of a pod template and its spec. */
 export function fillTemplate(template: any): void {
   if (template?.spec) fillPodSpec(template.spec);
@@ -97,7 +104,11 @@ function fillVolume(volume: any): void {
 
 /** Defaults that pods have and templates have not. */
 export function fillPod(pod: any): void {
-  const { spec } = pod;
+  const { spec, status } = pod;
+  if (status) {
+    fillAddresses(status, "podIP");
+    fillAddresses(status, "hostIP");
+  }
   if (!spec) return;
   fill(spec, "enableServiceLinks", true);
   if (spec.terminationGracePeriodSeconds < 0) spec.terminationGracePeriodSeconds = 1;

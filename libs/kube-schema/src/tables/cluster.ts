@@ -107,7 +107,7 @@ export const eventPrinter: Printer = {
       from || reporter.filter(Boolean).join(", "),
       String(event.message ?? event.note ?? "").trim(),
       since(first, now),
-      event.series?.count ?? event.count ?? event.deprecatedCount ?? (event.eventTime ? 1 : 0),
+      event.series?.count ?? (event.count || event.deprecatedCount || 1),
       object.metadata.name,
     ];
   },

@@ -2,6 +2,7 @@ import * as cluster from "./cluster.js";
 import * as network from "./network.js";
 import { columns, type Printer } from "./parts.js";
 import { podPrinter } from "./pod.js";
+import { systemPrinters } from "./system.js";
 import * as workloads from "./workloads.js";
 
 export { compilePrinterColumns } from "./custom.js";
@@ -15,6 +16,7 @@ export const defaultPrinter: Printer = {
 };
 
 const printers: Readonly<Record<string, Printer>> = {
+  ...systemPrinters,
   "/ConfigMap": cluster.configMapPrinter,
   "/Endpoints": network.endpointsPrinter,
   "/Event": cluster.eventPrinter,

@@ -3,10 +3,11 @@ import type { FieldError } from "../field-error.js";
 import type { BuiltinKind } from "../kinds.js";
 import { validateCrd } from "./crd.js";
 import { validateMetadata } from "./metadata.js";
-import { isDns1035Label, isDnsLabel, isDnsSubdomain, isPathSegment, type NameRule } from "./names.js";
+import { isDnsLabel, isDnsSubdomain, isPathSegment, type NameRule } from "./names.js";
 import * as others from "./others.js";
 import { validatePodSpec, validatePodUpdate } from "./pod.js";
 import { validateByDefinition } from "./required.js";
+import { isAddress, systemChecks } from "./system.js";
 import * as workloads from "./workloads.js";
 
 type Validator = (object: KubeObject, old?: KubeObject) => FieldError[];
@@ -35,9 +36,17 @@ const validators: Readonly<Record<string, Validator>> = {
   "apiextensions.k8s.io/CustomResourceDefinition": validateCrd,
 };
 
+/** Kinds whose names are checked by something else, or not at all. */
+const anyName: NameRule = () => [];
+
 const nameRules: Readonly<Record<string, NameRule>> = {
   "/Namespace": isDnsLabel,
-  "/Service": isDns1035Label,
+  "/Service": isDnsLabel,
+  "/Event": anyName,
+  "apiregistration.k8s.io/APIService": anyName,
+  "networking.k8s.io/IPAddress": isAddress,
+  "policy/PodDisruptionBudget": anyName,
+  "certificates.k8s.io/CertificateSigningRequest": anyName,
   "apps/StatefulSet": isDnsLabel,
   "rbac.authorization.k8s.io/Role": isPathSegment,
   "rbac.authorization.k8s.io/ClusterRole": isPathSegment,
@@ -62,6 +71,8 @@ export function validateBuiltin(
   if (subresource === "status") return errors;
   const own = validators[id];
   if (own !== undefined) return [...errors, ...own(object, old)];
+  const check = systemChecks[id];
+  if (check !== undefined) return [...errors, ...check(object)];
   validateByDefinition(object, kind.schema, "", errors);
   return errors;
 }

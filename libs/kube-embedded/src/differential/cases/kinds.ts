@@ -237,7 +237,12 @@ const samples: readonly Sample[] = [
             { apiGroups: ["$RUN.example.com"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["none"] },
           ],
         },
-        mutations: [{ patchType: "JSONPatch", jsonPatch: { expression: "[]" } }],
+        mutations: [
+          {
+            patchType: "JSONPatch",
+            jsonPatch: { expression: '[JSONPatch{op: "add", path: "/metadata/labels/a", value: "b"}]' },
+          },
+        ],
       },
     },
   },
@@ -604,7 +609,7 @@ const samples: readonly Sample[] = [
     resource: "volumeattachments",
     kind: "VolumeAttachment",
     cluster: true,
-    object: { spec: { attacher: "example.com/a", nodeName: "n", source: { persistentVolumeName: "v" } } },
+    object: { spec: { attacher: "a.example.com", nodeName: "n", source: { persistentVolumeName: "v" } } },
     status: { attached: false },
   },
   {
@@ -650,7 +655,12 @@ function lifeOf(sample: Sample): Group {
     { name: "create as a dry run", method: "POST", path: `${collection}?dryRun=All`, body: whole, ...only },
     { name: "create", method: "POST", path: collection, body: whole, ...only },
     { name: "create again", method: "POST", path: collection, body: whole },
-    { name: "create with a bad name", method: "POST", path: collection, body: { ...whole, metadata: { name: "A_b" } } },
+    {
+      name: "create with a bad name",
+      method: "POST",
+      path: collection,
+      body: { ...whole, metadata: { name: "A_$RUN" } },
+    },
     {
       name: "create nothing but a name",
       method: "POST",

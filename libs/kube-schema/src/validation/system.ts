@@ -1,0 +1,186 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas before
+import { isIP } from "node:net";
+import { type FieldError, invalid, notSupported, required } from "../field-error.js";
+import { isDns1035Label, isDnsSubdomain } from "./names.js";
+
+// What makes sense of the kinds that tell the control plane itself how to work, beyond what their schemas say.
+
+type Check = (object: any) => FieldError[];
+
+const missing = (value: unknown, field: string, detail?: string): FieldError[] =>
+  value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)
+    ? [required(field, detail)]
+    : [];
+const named = (value: string | undefined, field: string): FieldError[] =>
+  isDnsSubdomain(value ?? "").map((problem) => invalid(field, value ?? "", problem));
+
+function checkEvent(event: any): FieldError[] {
+  const errors: FieldError[] = [];
+  const isNew = event.apiVersion === "events.k8s.io/v1";
+  const { namespace = "" } = (isNew ? event.regarding : event.involvedObject) ?? {};
+  // Events about what has no namespace are kept in the default one.
+  const expected = event.metadata.namespace ?? "";
+  if (namespace === "" ? expected !== "default" && expected !== "kube-system" : namespace !== expected) {
+    errors.push(invalid("involvedObject.namespace", namespace, "does not match event.namespace"));
+  }
+  if (!isNew && !event.eventTime) return errors;
+  if (!event.eventTime) return [...errors, required("eventTime"), ...kindOfEvent(event)];
+  const controller = event.reportingController ?? event.reportingComponent;
+  errors.push(...missing(controller, "reportingController"), ...missing(event.reportingInstance, "reportingInstance"));
+  errors.push(...missing(event.action, "action"), ...missing(event.reason, "reason"), ...kindOfEvent(event));
+  return errors;
+}
+const kindOfEvent = ({ type = "" }: any): FieldError[] =>
+  type === "Normal" || type === "Warning" ? [] : [invalid("type", type, `has invalid value: ${type}`)];
+
+function checkVolumeClaim({ spec = {} }: any): FieldError[] {
+  const errors = missing(spec.accessModes, "spec.accessModes", "at least 1 access mode is required");
+  if (spec.resources?.requests?.storage === undefined) errors.push(required("spec.resources[storage]"));
+  return errors;
+}
+
+const placement = new Set([
+  "capacity",
+  "accessModes",
+  "persistentVolumeReclaimPolicy",
+  "storageClassName",
+  "mountOptions",
+  "volumeMode",
+  "nodeAffinity",
+  "claimRef",
+  "volumeAttributesClassName",
+]);
+function checkVolume({ spec = {} }: any): FieldError[] {
+  const errors = missing(spec.accessModes, "spec.accessModes");
+  if (Object.keys(spec.capacity ?? {}).length === 0) errors.push(required("spec.capacity"));
+  if (spec.capacity?.storage === undefined)
+    errors.push(notSupported("spec.capacity", spec.capacity ?? null, ["storage"]));
+  if (!Object.keys(spec).some((key) => !placement.has(key)))
+    errors.push(required("spec", "must specify a volume type"));
+  return errors;
+}
+
+function checkAutoscaler({ spec = {} }: any): FieldError[] {
+  const errors: FieldError[] = [];
+  const most = spec.maxReplicas ?? 0;
+  if (spec.minReplicas !== undefined && spec.minReplicas < 1) {
+    errors.push(invalid("spec.minReplicas", spec.minReplicas, "must be greater than or equal to 1"));
+  }
+  if (most < 1) errors.push(required("spec.maxReplicas", "must be set and greater than 0"));
+  if (spec.minReplicas !== undefined && most < spec.minReplicas) {
+    errors.push(invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`"));
+  }
+  const { apiVersion = "", kind, name } = spec.scaleTargetRef ?? {};
+  if (apiVersion === "")
+    errors.push(invalid("spec.scaleTargetRef.apiVersion", "", "apiVersion must specify API group"));
+  errors.push(...missing(kind, "spec.scaleTargetRef.kind"), ...missing(name, "spec.scaleTargetRef.name"));
+  return errors;
+}
+
+function checkApiService({ metadata, spec = {} }: any): FieldError[] {
+  const errors: FieldError[] = [];
+  const { group = "", version = "" } = spec;
+  if (metadata.name !== `${version}.${group}`) {
+    errors.push(
+      invalid("metadata.name", metadata.name, `must be \`spec.version+"."+spec.group\`: "${version}.${group}"`),
+    );
+  }
+  if (group === "" && version !== "v1") {
+    errors.push(required("spec.group", "only v1 may have an empty group and it better be legacy kube"));
+  }
+  for (const problem of isDns1035Label(version)) errors.push(invalid("spec.version", version, problem));
+  for (const [field, most] of [
+    ["groupPriorityMinimum", 20_000],
+    ["versionPriority", 1000],
+  ] as const) {
+    const value = spec[field] ?? 0;
+    if (value <= 0 || value > most) {
+      errors.push(invalid(`spec.${field}`, value, `must be positive and less than ${most}`));
+    }
+  }
+  if (spec.service) {
+    errors.push(
+      ...missing(spec.service.namespace, "spec.service.namespace"),
+      ...missing(spec.service.name, "spec.service.name"),
+    );
+  }
+  return errors;
+}
+
+function checkAdmissionPolicy({ kind, spec = {} }: any): FieldError[] {
+  const errors = missing(spec.matchConstraints, "spec.matchConstraints");
+  if (kind === "MutatingAdmissionPolicy") {
+    errors.push(...missing(spec.mutations, "spec.mutations", "mutations must contain at least one item"));
+    errors.push(...missing(spec.reinvocationPolicy, "spec.reinvocationPolicy"));
+  } else if (!spec.validations?.length && !spec.auditAnnotations?.length) {
+    const detail = "validations or auditAnnotations must contain at least one item";
+    errors.push(required("spec.validations", detail), required("spec.auditAnnotations", detail));
+  }
+  return errors;
+}
+
+function checkSlice({ spec = {} }: any): FieldError[] {
+  const errors = [...missing(spec.driver, "spec.driver"), ...missing(spec.pool?.name, "spec.pool.name")];
+  const count = spec.pool?.resourceSliceCount ?? 0;
+  if (count <= 0) errors.push(invalid("spec.pool.resourceSliceCount", count, "must be greater than zero"));
+  const places = ["nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection"].filter((name) => spec[name]);
+  if (places.length === 0) {
+    errors.push(
+      required("spec", "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"),
+    );
+  }
+  return errors;
+}
+
+/** By `group/Kind`. Kinds in here need no look at their definition: everything it asks for is asked here. */
+export const systemChecks: Readonly<Record<string, Check>> = {
+  "/Event": checkEvent,
+  "events.k8s.io/Event": checkEvent,
+  "/PersistentVolumeClaim": checkVolumeClaim,
+  "/PersistentVolume": checkVolume,
+  "/ReplicationController": ({ spec = {} }) => [
+    ...(Object.keys(spec.selector ?? {}).length === 0 && Object.keys(spec.template?.metadata?.labels ?? {}).length === 0
+      ? [required("spec.selector")]
+      : []),
+    ...missing(spec.template, "spec.template"),
+  ],
+  "admissionregistration.k8s.io/ValidatingAdmissionPolicy": checkAdmissionPolicy,
+  "admissionregistration.k8s.io/MutatingAdmissionPolicy": checkAdmissionPolicy,
+  "admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding": ({ spec = {} }) => [
+    ...missing(spec.policyName, "spec.policyName"),
+    ...missing(spec.validationActions, "spec.validationActions", "at least one validation action is required"),
+  ],
+  "admissionregistration.k8s.io/MutatingAdmissionPolicyBinding": ({ spec = {} }) =>
+    missing(spec.policyName, "spec.policyName"),
+  "apiregistration.k8s.io/APIService": checkApiService,
+  "apps/ControllerRevision": ({ data }) => missing(data, "data", "data is mandatory"),
+  "autoscaling/HorizontalPodAutoscaler": checkAutoscaler,
+  "flowcontrol.apiserver.k8s.io/FlowSchema": ({ spec = {} }) =>
+    missing(
+      spec.priorityLevelConfiguration?.name,
+      "spec.priorityLevelConfiguration.name",
+      "must reference a priority level",
+    ),
+  "networking.k8s.io/IngressClass": ({ spec = {} }) => missing(spec.controller, "spec.controller"),
+  "networking.k8s.io/IPAddress": ({ spec = {} }) => missing(spec.parentRef, "spec.parentRef"),
+  "networking.k8s.io/ServiceCIDR": ({ spec = {} }) => missing(spec.cidrs, "spec.cidrs", "at least one CIDR required"),
+  "resource.k8s.io/ResourceSlice": checkSlice,
+  "storage.k8s.io/CSIStorageCapacity": ({ storageClassName }) => named(storageClassName, "storageClassName"),
+  "storage.k8s.io/VolumeAttributesClass": ({ driverName, parameters }) => [
+    ...missing(driverName, "driverName"),
+    ...(Object.keys(parameters ?? {}).length === 0
+      ? [required("parameters", "must contain at least one key/value pair")]
+      : []),
+  ],
+  "storage.k8s.io/VolumeAttachment": ({ spec = {} }) => [
+    ...(spec.attacher ? named(spec.attacher, "spec.attacher") : [required("spec.attacher")]),
+    ...named(spec.nodeName, "spec.nodeName"),
+    ...(spec.source?.persistentVolumeName || spec.source?.inlineVolumeSpec
+      ? []
+      : [required("spec.source", "must specify exactly one of inlineVolumeSpec and persistentVolumeName")]),
+  ],
+};
+
+/** Names of IPAddresses are addresses. */
+export const isAddress = (name: string): string[] =>
+  isIP(name) ? [] : ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"];
