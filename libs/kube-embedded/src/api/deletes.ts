@@ -60,11 +60,10 @@ export function removeNow(parts: Parts, target: Target, options: DeleteOptions):
   else delete metadata.finalizers;
   if (kind.collection === "/namespaces") draft["status"] = { ...draft["status"], phase: "Terminating" };
   if (isFinished(kind, draft)) {
-    if (options.dryRun) return { gone: true, object: draft };
-    return {
-      gone: true,
-      object: inVersion(kind, store.remove(kind.collection, toStored(kind, marked ? draft : found))),
-    };
+    // Only pods are told to end; everything else goes in the state it was in.
+    const last = marked || kind.collection === "/pods" ? draft : found;
+    if (options.dryRun) return { gone: true, object: last };
+    return { gone: true, object: inVersion(kind, store.remove(kind.collection, toStored(kind, last))) };
   }
   if (options.dryRun || same(draft, found)) return { gone: false, object: options.dryRun ? draft : found };
   return { gone: false, object: inVersion(kind, store.put(kind.collection, toStored(kind, draft))) };

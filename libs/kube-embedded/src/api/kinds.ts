@@ -98,7 +98,8 @@ function served(kind: BuiltinKind): ServedKind {
     get columns() {
       return kind.columns;
     },
-    row: (object, now) => kind.row(object, now),
+    // Rows are made from the form that has everything.
+    row: (object, now) => kind.row(conversion ? conversion.toStored(object) : object, now),
     builtin: kind,
     decode: (object) => kind.decode(object),
     applyDefaults: (object) => kind.applyDefaults(object),

@@ -64,6 +64,8 @@ export function prepareCreate(kind: ServedKind, object: KubeObject): void {
 const completions: Readonly<Record<string, (object: KubeObject) => void>> = {
   "batch/jobs": (job) => {
     if (job["spec"] && !job["spec"].manualSelector) generateSelector(job);
+    const labels = job["spec"]?.template?.metadata?.labels;
+    if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels };
   },
   "apps/daemonsets": ({ metadata }) => {
     metadata.annotations = { ...metadata.annotations, [TEMPLATE_GENERATION]: "1" };

@@ -74,7 +74,7 @@ export function admitCreate(
   if (kind.collection === "/services") addresses.assign(kind, object);
   checkEscalation(access, context.principal, kind, object, undefined);
   const errors = kind.validate(object, undefined);
-  if (errors.length > 0) throw status.invalid(kind, object.metadata.name ?? "", errors);
+  if (errors.length > 0) throw status.invalid(kindInErrors(kind), object.metadata.name ?? "", errors);
   if (resourceVersion && resourceVersion !== "0") throw revisionAtCreate();
   if (kind.collection === CRDS) object["status"] = crdStatus(object, store, now);
   return object;
@@ -97,6 +97,10 @@ function fillSystemMetadata(
   do metadata.name = generatedName(metadata.generateName, random);
   while (store.get(kind.collection, metadata.namespace, metadata.name));
 }
+
+/** A view of another group's kind is called by that in what is wrong with it. */
+const kindInErrors = (kind: ServedKind): Pick<ServedKind, "group" | "kind"> =>
+  kind.collection === "/events" ? { group: "", kind: "Event" } : kind;
 
 /** The real server's storage refuses this with a Status that has nothing but a message. */
 const revisionAtCreate = () =>
@@ -221,7 +225,7 @@ export async function commitUpdate(
   if (kind.collection === "/services" && !subresource) addresses.assign(kind, next, old);
   checkEscalation(access, context.principal, kind, next, old);
   const errors = kind.validate(next, old, subresource);
-  if (errors.length > 0) throw status.invalid(kind, name, errors);
+  if (errors.length > 0) throw status.invalid(kindInErrors(kind), name, errors);
   if (subresource !== "status" && strategy.bumpsGeneration(kind, next, old)) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }

@@ -48,7 +48,11 @@ export const STRATEGIC = "application/strategic-merge-patch+json";
 export const JSON_PATCH = "application/json-patch+json";
 export const APPLY = "application/apply-patch+yaml";
 
+/** Managers of controllers that run beside or inside of the real server. */
+const CONTROLLERS = /^(kube-controller-manager|kube-apiserver|api-priority-and-fairness|kubernetes-service-cidr)/;
+
 /** The real API server stands alone, without controllers: then everything is compared. */
+// Real environment: which control plane stands ready is known outside alone.
 const BARE = process.env["TIPHYS_DIFFERENTIAL_BARE"] === "1";
 const DEADLINE_MS = 15_000;
 
@@ -175,7 +179,7 @@ function pruned(value: unknown, paths: readonly string[]): unknown {
     if (paths.includes(key)) continue;
     out[key] =
       key === "managedFields" && Array.isArray(member)
-        ? member.filter(({ manager }: { manager?: string }) => !manager?.startsWith("kube-controller-manager"))
+        ? member.filter(({ manager }: { manager?: string }) => !CONTROLLERS.test(manager ?? ""))
         : pruned(member, paths);
   }
   return out;

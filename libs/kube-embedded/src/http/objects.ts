@@ -24,6 +24,10 @@ const patchTypes: Readonly<Record<string, Patch["type"]>> = {
   "application/apply-patch+yaml": "apply",
 };
 
+/** In the real server's words. */
+const PODS_STAY =
+  "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning";
+
 /** Answers a request for objects of a kind. */
 export async function serveObjects(parts: HandlerParts, exchange: Exchange, principal: Principal): Promise<void> {
   const { request, query } = exchange;
@@ -106,6 +110,7 @@ async function toRequest(exchange: Exchange, found: Route, principal: Principal)
     }
     case "DELETE": {
       const options = deleteOptions(query, await deleteBody(exchange));
+      if (kind.collection === "batch/jobs" && options.propagation === undefined) exchange.warn(PODS_STAY);
       return name === undefined
         ? { ...common, verb: "deletecollection", query: listQuery(query), options }
         : { ...common, verb: "delete", name, options };

@@ -166,7 +166,8 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
     const found = discovery(parts.kinds, path, url.replace("https://", ""));
     if (found) return json(found);
     if (path.length === 0) return json({ paths: PATHS });
-    throw root === "api" || root === "apis" ? noSuchResource() : new NoSuchPage();
+    const known = root === "api" || (root === "apis" && (path.length > 2 || parts.kinds.hasGroup(path[1] ?? "")));
+    throw known ? noSuchResource() : new NoSuchPage();
   }
 }
 

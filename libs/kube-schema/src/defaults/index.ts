@@ -12,6 +12,7 @@ const defaulters: Readonly<Record<string, Defaulter>> = {
   "/PodTemplate": ({ template }) => fillTemplate(template),
   "/ReplicationController": workloads.fillReplicationController,
   "/Service": others.fillService,
+  "/LimitRange": system.fillLimitRange,
   "/Endpoints": others.fillEndpoints,
   "/Secret": others.fillSecret,
   "/Namespace": others.fillNamespace,

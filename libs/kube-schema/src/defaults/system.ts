@@ -39,6 +39,17 @@ export function fillPolicyBinding({ spec }: any): void {
   fillMatch(spec.matchResources);
 }
 
+/** What a container may have at most it has by default, and what it has by default it asks for. */
+export function fillLimitRange({ spec }: any): void {
+  for (const limit of spec?.limits ?? []) {
+    if (limit.type !== "Container") continue;
+    const standard = { ...limit.max, ...limit.default };
+    const requested = { ...limit.min, ...standard, ...limit.defaultRequest };
+    if (Object.keys(standard).length > 0) limit.default = standard;
+    if (Object.keys(requested).length > 0) limit.defaultRequest = requested;
+  }
+}
+
 export function fillApiService({ spec }: any): void {
   if (spec?.service) fill(spec.service, "port", 443);
 }

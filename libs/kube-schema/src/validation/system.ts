@@ -1,5 +1,4 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas before
-import { isIP } from "node:net";
 import { type FieldError, invalid, notSupported, required } from "../field-error.js";
 import { isDns1035Label, isDnsSubdomain } from "./names.js";
 
@@ -182,5 +181,6 @@ export const systemChecks: Readonly<Record<string, Check>> = {
 };
 
 /** Names of IPAddresses are addresses. */
+const address = /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$|^[0-9a-f]*:[0-9a-f:.]*$/i;
 export const isAddress = (name: string): string[] =>
-  isIP(name) ? [] : ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"];
+  address.test(name) ? [] : ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"];

@@ -1,6 +1,8 @@
 import type { Group } from "../play.js";
 import { discoveryGroups } from "./discovery.js";
+import { errorGroups } from "./errors.js";
 import { kindGroups } from "./kinds.js";
+import { readGroups } from "./reads.js";
 
 /** Everything that is played on both servers. */
-export const groups: readonly Group[] = [...discoveryGroups, ...kindGroups];
+export const groups: readonly Group[] = [...discoveryGroups, ...readGroups, ...errorGroups, ...kindGroups];

@@ -366,7 +366,8 @@ const samples: readonly Sample[] = [
     cluster: true,
     object: {
       spec: {
-        request: "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0tCg==",
+        request:
+          "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIS01IRUNBUUF3RHpFTk1Bc0dBMVVFQXd3RWRHVnpkREJaTUJNR0J5cUdTTTQ5QWdFR0NDcUdTTTQ5QXdFSApBMElBQk82a1E2WHAyQnBKS3FRNjUrWkk5QjZuRkxjbElHVjdyRmduN2VaS091OVdIZWhpUUdacktpSlJIOVh6Cm8yVUFraUoyQmk3ZXovT21nbkZoSGFsZDEzU2dBREFLQmdncWhrak9QUVFEQWdOSkFEQkdBaUVBc0JmYmNoUG4KTkFpc21hY1lLeEdDbGJ4cEtjY3o4dzdqbGxudGU4RHhiVEVDSVFDZUg1SHhya3VWb2RUVzVYUnlZRU85SDliWAo0Zk9Uc3JqQ0MvTnc2a2hlM1E9PQotLS0tLUVORCBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0K",
         signerName: "example.com/test",
         usages: ["client auth"],
       },
@@ -586,7 +587,7 @@ const samples: readonly Sample[] = [
     resource: "csinodes",
     kind: "CSINode",
     cluster: true,
-    object: { spec: { drivers: [] } },
+    object: { spec: { drivers: [{ name: "d.example.com", nodeID: "i", topologyKeys: null }] } },
   },
   {
     group: "storage.k8s.io",
@@ -730,7 +731,7 @@ function lifeOf(sample: Sample): Group {
       ...only,
     },
     { name: "delete as a dry run", method: "DELETE", path: `${at}?dryRun=All`, ...only },
-    { name: "delete", method: "DELETE", path: `${at}?gracePeriodSeconds=0`, ...only },
+    { name: "delete", method: "DELETE", path: `${at}?gracePeriodSeconds=0&propagationPolicy=Background`, ...only },
     {
       name: "delete again",
       method: "DELETE",
