@@ -26,7 +26,8 @@ const ports = await stablePorts(data);
 const kube = await createEmbeddedKube({ dir: join(data, "cluster"), clock, random: randomBytes, log, crds: allCrds });
 const informers = createInformers({ client: kube.client(clusterAdmin), clock, log });
 const journal = await createFileJournal({ dir: join(data, "journal"), clock, log });
-const controllers = createKubeControllers({ informers, clock, log, metrics, journal, random: randomBytes });
+const { rootCa } = kube;
+const controllers = createKubeControllers({ informers, clock, log, metrics, journal, random: randomBytes, rootCa });
 const server: Service = {
   name: "api",
   async start() {

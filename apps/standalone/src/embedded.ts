@@ -115,6 +115,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
         metrics,
         journal,
         random,
+        rootCa: kube.rootCa,
       }),
     );
 

@@ -7,6 +7,7 @@ import { type KubeObject, types } from "@tiphys/resources";
 import type { Logger } from "@tiphys/telemetry";
 import { Access } from "./access/access.js";
 import { applyBootstrapPolicy } from "./access/bootstrap.js";
+import { completeNamespaces } from "./access/namespace-defaults.js";
 import { RoleAggregator } from "./access/role-aggregator.js";
 import { tokenKey } from "./access/token-key.js";
 import { Tokens } from "./access/tokens.js";
@@ -17,6 +18,7 @@ import { Kinds } from "./api/kinds.js";
 import { memoryClient } from "./client.js";
 import { CrdCleaner } from "./crd-cleaner.js";
 import { GarbageCollector } from "./garbage-collector.js";
+import { credentials } from "./pki/credentials.js";
 import { Store } from "./store/store.js";
 
 export interface EmbeddedKubeOptions {
@@ -52,6 +54,8 @@ export interface EmbeddedKube {
   registerNode(node: string, connection: NodeConnection): () => void;
   /** How addresses of pods are reached, for the proxies of pods and Services. */
   registerNetwork(reach: (ip: string, port: number) => Promise<Duplex>): void;
+  /** PEM of the authority that signs the certificates of the API server and of its clients. */
+  readonly rootCa: string;
   stop(): Promise<void>;
 }
 
@@ -64,6 +68,7 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
   try {
     const kinds = new Kinds();
     const addresses = new ServiceAddresses(random);
+    const keys = await credentials({ now: clock.now(), random, ...(dir === undefined ? {} : { dir }) });
     const access = new Access(store);
     const tokens = new Tokens({ store, clock, random }, await tokenKey(dir));
     const logSources = new Map<string, LogSource>();
@@ -80,6 +85,7 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
       log,
       addresses,
       access,
+      rootCa: keys.ca,
       authenticate: tokens.authenticate,
       tokens,
       nodeConnection: (node) => nodes.get(node) ?? nodes.get(""),
@@ -99,6 +105,7 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
     });
     const system = memoryClient(parts, { username: "system:apiserver", groups: ["system:masters"] });
     await bootstrap(system, crds);
+    completeNamespaces(parts);
     await applyBootstrapPolicy(parts);
     const aggregator = new RoleAggregator(parts, clock);
     await aggregator.settle();
@@ -107,13 +114,14 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
     const open = new Set<Listening>();
     let stopping: Promise<void> | undefined;
     return {
+      rootCa: keys.ca,
       client: (principal) => memoryClient(parts, principal),
       async listen(where) {
         // TLS and HTTP parts are loaded only by those who need the socket.
         const { listen } = await import("./http/server.js");
         const listening = await listen(parts, {
           ...where,
-          ...(dir === undefined ? {} : { dir }),
+          keys,
           admin: clusterAdmin,
         });
         open.add(listening);

@@ -9,6 +9,7 @@ const howToGet = {
   bwrap: "apt-get install bubblewrap",
   chromium: "apt-get install chromium",
   sshd: "apt-get install openssh-server",
+  openssl: "apt-get install openssl",
   git: "apt-get install git",
   "docker-registry": "apt-get install docker-registry",
   kubectl: "node tools/programs.mjs",

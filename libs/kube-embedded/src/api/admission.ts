@@ -1,7 +1,10 @@
 import type { RandomBytes } from "@tiphys/identity";
+import { admitPodOfAccount } from "@tiphys/kube-access";
 import type { KubeObject } from "@tiphys/resources";
 import type { Store } from "../store/store.js";
 import type { ServedKind } from "./kinds.js";
+import { generatedName } from "./names.js";
+import type { Parts } from "./parts.js";
 import { fieldError, forbidden, invalid, notFound } from "./status.js";
 
 const NAMESPACES = { group: "", resource: "namespaces", kind: "Namespace" };
@@ -124,11 +127,19 @@ export class ServiceAddresses {
 const SECONDS_TOLERATED = 300;
 
 /** What the admission plugins of a stock API server fill into every new pod. */
-export function completePod(pod: KubeObject): void {
+export function completePod({ store, random }: Parts, kind: ServedKind, pod: KubeObject): void {
   const spec = pod["spec"];
   if (!spec) return;
-  spec.serviceAccountName ||= spec.serviceAccount || "default";
-  spec.serviceAccount = spec.serviceAccountName;
+  spec.serviceAccountName ||= spec.serviceAccount;
+  const { namespace, name } = pod.metadata;
+  const problem = admitPodOfAccount(
+    pod,
+    (account) => store.get("/serviceaccounts", namespace, account),
+    (base) => generatedName(base, random),
+  );
+  if (problem) throw forbidden(kind, name, problem);
+  if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
+  else delete spec.serviceAccountName;
   spec.priority ??= 0;
   spec.preemptionPolicy ??= "PreemptLowerPriority";
   const tolerations = (spec.tolerations ?? []) as { key?: string; effect?: string; operator?: string }[];

@@ -16,6 +16,8 @@ export interface Parts {
   readonly log: Logger;
   readonly addresses: ServiceAddresses;
   readonly access: Access;
+  /** PEM of the authority that signs for this API server. */
+  readonly rootCa: string;
 }
 
 /** Who writes, and how strictly the body is read. */

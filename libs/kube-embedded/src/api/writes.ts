@@ -3,6 +3,7 @@ import { sameExceptManagedFieldsTimes, updateManagedFields } from "@tiphys/kube-
 import { limits } from "@tiphys/limits";
 import type { KubeObject } from "@tiphys/resources";
 import { checkEscalation } from "../access/escalation.js";
+import { giveNamespaceDefaults } from "../access/namespace-defaults.js";
 import { checkNamespace, completePod } from "./admission.js";
 import { decodeBody } from "./body.js";
 import { CRDS, crdStatus } from "./crds.js";
@@ -69,7 +70,7 @@ export function admitCreate(
   }
   if (kind.namespaced) checkNamespace(store, kind, object);
   fillSystemMetadata(parts, kind, object.metadata, now);
-  if (kind.collection === "/pods") completePod(object);
+  if (kind.collection === "/pods") completePod(parts, kind, object);
   strategy.prepareCreate(kind, object);
   if (kind.collection === "/services") addresses.assign(kind, object);
   checkEscalation(access, context.principal, kind, object, undefined);
@@ -125,6 +126,7 @@ export async function commitCreate(
   checkSize(object);
   if (context.dryRun) return object;
   const stored = store.put(kind.collection, toStored(kind, object));
+  if (kind.collection === "/namespaces") giveNamespaceDefaults(parts, name);
   await store.settled();
   return inVersion(kind, stored);
 }

@@ -8,10 +8,11 @@ import { attributesOfPath } from "../access/attributes.js";
 import type { HandlerParts } from "../api/handle.js";
 import { noSuchResource } from "../api/status.js";
 import type { Listening, ListenOptions } from "../embedded-kube.js";
+import type { Credentials } from "../pki/credentials.js";
 import { actingAs, authenticated } from "./authentication.js";
-import { credentials, kubeconfig } from "./certificates.js";
 import { aggregatedDiscovery, discovery } from "./discovery.js";
 import { Exchange } from "./exchange.js";
+import { kubeconfig } from "./kubeconfig.js";
 import { negotiate, type Representation } from "./negotiation.js";
 import { serveObjects } from "./objects.js";
 import { OpenApi } from "./openapi.js";
@@ -35,18 +36,13 @@ const HEADERS_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 
 export interface ServerOptions extends ListenOptions {
-  readonly dir?: string;
+  readonly keys: Credentials;
   readonly admin: Principal;
 }
 
 /** Serves the API over HTTPS on a loopback address. */
 export async function listen(parts: HandlerParts, options: ServerOptions): Promise<Listening> {
-  const { host, port, dir, admin } = options;
-  const keys = await credentials({
-    now: parts.clock.now(),
-    random: parts.random,
-    ...(dir === undefined ? {} : { dir }),
-  });
+  const { host, port, keys, admin } = options;
   parts.tokens.fix(keys.adminToken, admin);
   const openapi = new OpenApi(parts.kinds);
   const server = createServer(
