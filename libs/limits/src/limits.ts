@@ -21,6 +21,12 @@ export const limits = {
   renderOutputBytes: 50 * MiB,
   renderFiles: 10_000,
   renderMilliseconds: 90_000,
+  /** Nesting of expressions in a Jsonnet program. */
+  jsonnetDepth: 200,
+  /** Calls and values of one Jsonnet evaluation. */
+  jsonnetSteps: 50_000_000,
+  /** Characters of texts and elements of arrays that one Jsonnet evaluation makes through the standard library. */
+  jsonnetAllocation: 20_000_000,
   /** Silence of one git command after which it is ended. */
   gitMilliseconds: 90_000,
   /** Output of `git ls-remote`. */

@@ -12,6 +12,7 @@ const howToGet = {
   openssl: "apt-get install openssl",
   git: "apt-get install git",
   "docker-registry": "apt-get install docker-registry",
+  jsonnet: "apt-get install jsonnet",
   kubectl: "node tools/programs.mjs",
   helm: "node tools/programs.mjs",
   "real-cluster": "start a control plane and name its kubeconfig in TIPHYS_REAL_KUBECONFIG",
