@@ -6,6 +6,7 @@ import { createEventRecorder, type EventRecorder, type Informers } from "@tiphys
 import { type KubeObject, type ResourceType, types } from "@tiphys/resources";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
+import { cronJobReconciler } from "./cron-job/reconciler.js";
 import { deploymentReconciler } from "./deployment/reconciler.js";
 import { endpointSliceReconciler, servicesOfPods } from "./endpoint-slices.js";
 import {
@@ -16,7 +17,7 @@ import {
   strayPodReconciler,
 } from "./job/reconciler.js";
 import { namespaceReconciler } from "./namespace.js";
-import { replicaSetReconciler } from "./replica-set.js";
+import { adopters, replicaSetKind, replicaSetReconciler, replicationControllerKind } from "./replica-set.js";
 import { schedulerReconciler, schedulingWatches } from "./scheduler/scheduler.js";
 import { namespaceDefaultsReconciler } from "./service-accounts.js";
 
@@ -82,12 +83,22 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
     "replicasets",
     types.replicaSets,
     "replicaset-controller",
-    (events) => replicaSetReconciler({ informers, events }),
-    [owned(types.pods)],
+    (events) => replicaSetReconciler({ informers, events, kind: replicaSetKind }),
+    [owned(types.pods), adopters(informers, types.replicaSets, replicaSetKind)],
+  );
+  add(
+    "replicationcontrollers",
+    types.replicationControllers,
+    "replication-controller",
+    (events) => replicaSetReconciler({ informers, events, kind: replicationControllerKind }),
+    [owned(types.pods), adopters(informers, types.replicationControllers, replicationControllerKind)],
   );
   add("jobs", types.jobs, "job-controller", (events) => jobReconciler({ informers, events }), [
     owned(types.pods),
     jobsOfOrphans(informers),
+  ]);
+  add("cronjobs", types.cronJobs, "cronjob-controller", (events) => cronJobReconciler({ informers, events }), [
+    owned(types.jobs),
   ]);
   add(
     "straypods",

@@ -1,8 +1,16 @@
-import type { Plan, Reconciler } from "@tiphys/controller";
+import type { Plan, Reconciler, Watch } from "@tiphys/controller";
 import { messageOf } from "@tiphys/errors";
 import type { EventRecorder, Informers } from "@tiphys/kube";
-import { matchesSelector } from "@tiphys/kube";
-import { type Condition, controllerRef, type KubeObject, types } from "@tiphys/resources";
+import { type LabelSelector, matchesSelector } from "@tiphys/kube";
+import {
+  type Condition,
+  controllerOf,
+  controllerRef,
+  type KubeObject,
+  keyOf,
+  type ResourceType,
+  types,
+} from "@tiphys/resources";
 import { deletionOrder } from "./deletion-order.js";
 import {
   availableAt,
@@ -20,18 +28,47 @@ import {
 } from "./shared.js";
 import { describeWrite, perform, type Write } from "./writes.js";
 
+/** What tells ReplicaSets and ReplicationControllers apart. */
+export interface ReplicaKind {
+  selector(owner: KubeObject): LabelSelector | undefined;
+  /** Their status has `terminatingReplicas`. */
+  readonly countsTerminating: boolean;
+}
+export const replicaSetKind: ReplicaKind = { selector: ({ spec }) => spec.selector, countsTerminating: true };
+export const replicationControllerKind: ReplicaKind = {
+  selector: ({ spec }) => (spec.selector ? { matchLabels: spec.selector } : undefined),
+  countsTerminating: false,
+};
+
 export interface ReplicaSetState {
   readonly replicaSet: KubeObject;
   readonly pods: Claim;
+  readonly kind?: ReplicaKind;
 }
 
 /** Pods made or removed in one pass; the next pass does the rest. */
 const BURST = 500;
 
-/** Keeps as many pods as the ReplicaSet asks for. */
+/** A pod that nobody manages may be wanted by one whose selector it matches. */
+export function adopters(informers: Informers, resource: ResourceType, kind: ReplicaKind): Watch {
+  const owners = informers.informer(resource);
+  return {
+    resource: types.pods,
+    keys: ({ type, object }) =>
+      type === "deleted" || controllerOf(object)
+        ? []
+        : owners
+            .list(object.metadata.namespace)
+            .filter((owner) => matchesSelector(kind.selector(owner), object.metadata.labels))
+            .map(keyOf),
+  };
+}
+
+/** Keeps as many pods as the ReplicaSet or ReplicationController asks for. */
 export function replicaSetReconciler(deps: {
   readonly informers: Informers;
   readonly events: EventRecorder;
+  readonly kind: ReplicaKind;
 }): Reconciler<ReplicaSetState, Write, KubeObject | undefined> {
   const pods = deps.informers.informer(types.pods, { indexes: orphanIndex });
   const writing = { client: deps.informers.client, events: deps.events, manager: "kube-controller-manager" };
@@ -40,9 +77,10 @@ export function replicaSetReconciler(deps: {
       const { uid = "", namespace = "" } = replicaSet.metadata;
       return {
         replicaSet,
+        kind: deps.kind,
         pods: claim(
           replicaSet,
-          replicaSet.spec.selector,
+          deps.kind.selector(replicaSet),
           pods.byIndex("owner", uid),
           pods.byIndex("orphans", namespace).filter(isPodActive),
         ),
@@ -71,7 +109,7 @@ export function replicaSetReconciler(deps: {
   };
 }
 
-export function planReplicaSet({ replicaSet, pods }: ReplicaSetState, now: Date): Plan<Write> {
+export function planReplicaSet({ replicaSet, pods, kind = replicaSetKind }: ReplicaSetState, now: Date): Plan<Write> {
   const wanted: number = replicaSet.spec.replicas ?? 1;
   const active = pods.mine.filter(isPodActive);
   const actions = claimWrites(replicaSet, types.pods, pods);
@@ -84,7 +122,7 @@ export function planReplicaSet({ replicaSet, pods }: ReplicaSetState, now: Date)
       for (const pod of leaving) actions.push(deletePod(replicaSet, pod));
     }
   }
-  const { status, lookAgainAt } = countPods(replicaSet, pods.mine, now);
+  const { status, lookAgainAt } = countPods(replicaSet, pods.mine, kind, now);
   const reasons =
     claimed === wanted
       ? []
@@ -92,7 +130,7 @@ export function planReplicaSet({ replicaSet, pods }: ReplicaSetState, now: Date)
   return { status, actions, reasons, ...(lookAgainAt ? { lookAgainAt } : {}) };
 }
 
-function countPods(replicaSet: KubeObject, pods: readonly KubeObject[], now: Date) {
+function countPods(replicaSet: KubeObject, pods: readonly KubeObject[], kind: ReplicaKind, now: Date) {
   const minReady: number = replicaSet.spec.minReadySeconds ?? 0;
   const templateLabels: Record<string, string> = replicaSet.spec.template?.metadata?.labels ?? {};
   let available = 0;
@@ -112,7 +150,9 @@ function countPods(replicaSet: KubeObject, pods: readonly KubeObject[], now: Dat
       availableReplicas: available,
     }),
     replicas: active.length,
-    terminatingReplicas: pods.filter((pod) => pod.metadata.deletionTimestamp && !isPodFinished(pod)).length,
+    ...(kind.countsTerminating
+      ? { terminatingReplicas: pods.filter((pod) => pod.metadata.deletionTimestamp && !isPodFinished(pod)).length }
+      : {}),
     observedGeneration: replicaSet.metadata.generation,
     ...(replicaSet.status?.conditions ? { conditions: replicaSet.status.conditions } : {}),
   };

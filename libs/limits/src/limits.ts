@@ -7,6 +7,8 @@ export const limits = {
   kubeRequestBytes: 3 * MiB,
   /** Largest single object in the store (etcd's default request size). */
   kubeObjectBytes: 1.5 * MiB,
+  /** Characters of a cron schedule. */
+  cronScheduleBytes: 1024,
   /** Operations in one JSON patch (the real server's 10,000). */
   jsonPatchOperations: 10_000,
   /** Nesting of JSON and YAML input. */

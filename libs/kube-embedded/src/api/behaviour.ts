@@ -5,12 +5,10 @@ import type { ServedKind } from "./kinds.js";
 const storedOnly: Readonly<Record<string, string>> = {
   "/limitranges": "no defaults or limits are applied",
   "/resourcequotas": "quotas are not enforced",
-  "/replicationcontrollers": "no controller makes its pods",
   "/persistentvolumes": "volumes are not provided",
   "/persistentvolumeclaims": "claims are not bound",
   "apps/statefulsets": "no controller makes its pods",
   "apps/daemonsets": "no controller makes its pods",
-  "batch/cronjobs": "no controller makes its jobs",
   "autoscaling/horizontalpodautoscalers": "nothing is scaled by it",
   "networking.k8s.io/networkpolicies": "traffic is not restricted",
   "policy/poddisruptionbudgets": "evictions are not held back",

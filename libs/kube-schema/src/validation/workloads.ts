@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas and defaulted before
 import { deepEqual } from "@tiphys/canonical-json";
+import { InvalidScheduleError, isTimeZone, parseSchedule } from "@tiphys/cron";
 import type { KubeObject } from "@tiphys/resources";
 import { type FieldError, forbidden, invalid, notSupported, required } from "../field-error.js";
 import { selects, validateLabels, validateSelector } from "./metadata.js";
@@ -204,7 +205,23 @@ export function validateJob(object: KubeObject, old?: KubeObject): FieldError[] 
   return errors;
 }
 
-const cronField = /^[\d*,/\-?LW#A-Za-z]+$/;
+/** What is wrong with a schedule, in the words of the original. */
+function scheduleProblems(schedule: string): string[] {
+  try {
+    parseSchedule(schedule);
+    return [];
+  } catch (error) {
+    return [error instanceof InvalidScheduleError ? error.problem : String(error)];
+  }
+}
+
+function zoneProblem(zone: string): string | undefined {
+  if (zone === "") return "timeZone must be nil or non-empty string";
+  if (/^\s*local\s*$/i.test(zone)) {
+    return "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
+  }
+  return isTimeZone(zone) ? undefined : `unknown time zone ${zone}`;
+}
 
 export function validateCronJob(object: KubeObject): FieldError[] {
   const spec = object["spec"] ?? {};
@@ -212,13 +229,13 @@ export function validateCronJob(object: KubeObject): FieldError[] {
   const schedule: string = spec.schedule ?? "";
   if (schedule === "") errors.push(required("spec.schedule"));
   else {
-    const fields = schedule.trim().split(/\s+/);
-    if (!schedule.startsWith("@") && (fields.length !== 5 || !fields.every((field) => cronField.test(field)))) {
-      errors.push(
-        invalid("spec.schedule", schedule, `expected exactly 5 fields, found ${fields.length}: [${fields.join(" ")}]`),
-      );
-    }
+    const problems = scheduleProblems(schedule);
+    if (schedule.includes("TZ")) problems.push("cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
+    for (const problem of problems) errors.push(invalid("spec.schedule", schedule, problem));
   }
+  const zone: string | undefined = spec.timeZone;
+  const unknown = zone === undefined ? undefined : zoneProblem(zone);
+  if (unknown !== undefined) errors.push(invalid("spec.timeZone", zone, unknown));
   errors.push(...counts(spec, ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"]));
   const policies = ["Allow", "Forbid", "Replace"];
   if (!policies.includes(spec.concurrencyPolicy))
