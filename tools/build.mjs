@@ -41,6 +41,7 @@ const entries = {
     node: "apps/standalone/src/node-main.ts",
     demo: "apps/standalone/src/demo-main.ts",
     cluster: "apps/standalone/src/cluster-main.ts",
+    "cluster-files": "apps/standalone/src/cluster-files.ts",
   },
   executor: { executor: "apps/executor/src/main.ts" },
   cli: { tiphys: "apps/cli/src/main.ts" },

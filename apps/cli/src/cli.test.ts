@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,11 @@ import {
   workflow,
   workflowTemplate,
 } from "@tiphys/api-server/testing";
+import { systemClock } from "@tiphys/clock";
+import { clusterAdmin } from "@tiphys/identity";
+import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import { types } from "@tiphys/resources";
+import { silentLogger } from "@tiphys/telemetry";
 import { eventually } from "@tiphys/testing";
 import { parseYamlDocuments } from "@tiphys/yaml";
 import { main } from "./main.js";
@@ -345,4 +350,41 @@ it("lists, gets and watches events", async () => {
   await eventually(() => run.out() === "event/e1\nevent/e2\n");
   run.interrupt();
   expect(await run.code).toBe(130);
+});
+
+describe("tiphys cluster", () => {
+  it("writes a cluster to a file, and makes another data folder of it", async () => {
+    const clock = systemClock();
+    const open = (folder: string) =>
+      createEmbeddedKube({ dir: join(folder, "cluster"), clock, random: randomBytes, log: silentLogger });
+    const folder = join(data, "snapshots");
+    const first = await open(folder);
+    const key = { namespace: "default", name: "kept" };
+    await first
+      .client(clusterAdmin)
+      .create(types.configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: key, data: { a: "1" } });
+    const file = join(data, "one.snapshot");
+    expect(await tiphys("cluster", "snapshot", file, "--data", folder)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^.*one\.snapshot: \d+ objects at revision \d+\n$/),
+    });
+    expect(await tiphys("cluster", "restore", file, "--data", folder, "--replace")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("is in use by process"),
+    });
+    await first.stop();
+    const other = join(data, "restored");
+    expect((await tiphys("cluster", "restore", file, "--data", other)).code).toBe(0);
+    const second = await open(other);
+    expect(await second.client(clusterAdmin).get(types.configMaps, key)).toMatchObject({ data: { a: "1" } });
+    await second.stop();
+    expect(await tiphys("cluster", "restore", file, "--data", other)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("--replace"),
+    });
+    expect(await tiphys("cluster", "snapshot", join(data, "x"), "--data", other, "--cluster", "moon")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('"moon" is no name of a cluster'),
+    });
+  });
 });

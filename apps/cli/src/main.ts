@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { InvalidArgumentError, messageOf } from "@tiphys/errors";
+import { messageOf } from "@tiphys/errors";
 import { Command, InvalidArgumentError as CommanderArgumentError, CommanderError, Option } from "commander";
 import * as commands from "./commands.js";
 import { connect } from "./connection.js";
@@ -67,7 +67,8 @@ async function run(argv: readonly string[], outside: Outside): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE;
     if (signal.aborted) return INTERRUPTED;
     err(`tiphys: ${messageOf(error)}\n`);
-    return error instanceof InvalidArgumentError && error.field.startsWith("--") ? WRONG_USE : FAILED;
+    // Not by class: an error from another bundle has its own.
+    return (error as { field?: string }).field?.startsWith("--") ? WRONG_USE : FAILED;
   }
 }
 
@@ -83,7 +84,20 @@ function dataFolder(given: string | undefined, { env, folder: start }: Outside):
 
 type WorldOf = (options: Common) => commands.World;
 
-function build({ out, err }: Outside, world: WorldOf): Command {
+/** A bundle beside this one: most commands need nothing of an API server. */
+const bundled = (name: string) =>
+  import(pathToFileURL(join(dirname(fileURLToPath(import.meta.url)), `../../standalone/dist/${name}.mjs`)).href);
+
+/** What the bundle of that name exports. */
+interface ClusterFiles {
+  snapshotCluster(file: string, options: object): Promise<{ objects: number; revision: number }>;
+  restoreCluster(file: string, options: object): Promise<{ objects: number; revision: number; kept?: string }>;
+}
+
+const clusterFiles = (): Promise<ClusterFiles> => bundled("cluster-files");
+
+function build(outside: Outside, world: WorldOf): Command {
+  const { out, err } = outside;
   const program = new Command("tiphys")
     .description("GitOps delivery, workflows, progressive rollouts and events")
     .configureOutput({ writeOut: out, writeErr: err })
@@ -95,9 +109,33 @@ function build({ out, err }: Outside, world: WorldOf): Command {
     .allowExcessArguments()
     .helpOption(false)
     .action(async (_options, command: Command) => {
-      const bundle = join(dirname(fileURLToPath(import.meta.url)), "../../standalone/dist/main.mjs");
-      const { main: standalone } = await import(pathToFileURL(bundle).href);
+      const { main: standalone } = await bundled("main");
       await standalone(command.args);
+    });
+
+  const cluster = group(program, "cluster", "the embedded cluster: its state as one file");
+  const clusterFile = (name: string, text: string) =>
+    cluster
+      .command(`${name} <file>`)
+      .description(text)
+      .option("--data <folder>", "data folder of the server")
+      .option("--cluster <name>", "which one, of several: cluster-2, …");
+  clusterFile("snapshot", "write the cluster to a file, as it is at one moment; it may run meanwhile")
+    .option("--replace", "also when the file is there already")
+    .action(async (file: string, o) => {
+      const { snapshotCluster } = await clusterFiles();
+      const { objects, revision } = await snapshotCluster(file, { ...o, data: dataFolder(o.data, outside) });
+      out(`${file}: ${objects} objects at revision ${revision}\n`);
+    });
+  clusterFile("restore", "make the cluster what a snapshot holds; the suite must not run")
+    .option("--replace", "also when the folder holds a cluster: its files are put aside")
+    .action(async (file: string, o) => {
+      const { restoreCluster } = await clusterFiles();
+      const options = { ...o, data: dataFolder(o.data, outside), now: outside.now() };
+      const { objects, revision, kept } = await restoreCluster(file, options);
+      out(
+        `restored ${objects} objects at revision ${revision}${kept ? `; the cluster before is kept in ${kept}` : ""}\n`,
+      );
     });
 
   const app = group(program, "app", "applications (GitOps delivery)");

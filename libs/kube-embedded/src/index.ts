@@ -6,3 +6,4 @@ export {
   type Listening,
   type ListenOptions,
 } from "./embedded-kube.js";
+export { checkSnapshot, restoreStore, type SnapshotFacts, snapshotStore } from "./store/snapshot-file.js";

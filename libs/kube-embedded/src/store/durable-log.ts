@@ -1,8 +1,9 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, truncate } from "node:fs/promises";
-import { join } from "node:path";
+import { type FileHandle, mkdir, open, readdir, rename, rm, truncate } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { DataLossError, messageOf, UnavailableError } from "@tiphys/errors";
 import type { Logger } from "@tiphys/telemetry";
-import { checkFileHeader, FILE_HEADER_BYTES, FORMAT_VERSION, fileHeader, frame, readFrame } from "./frames.js";
+import { readFrames } from "./frame-file.js";
+import { checkFileHeader, FILE_HEADER_BYTES, FORMAT_VERSION, fileHeader, frame } from "./frames.js";
 import { lockDirectory } from "./lock.js";
 import { decodeRecords, encodeRecord, type StoreRecord } from "./records.js";
 
@@ -44,18 +45,14 @@ export async function openDurableLog(options: DurableLogOptions): Promise<Durabl
   try {
     const names = await readdir(dir);
     for (const name of names) if (name.endsWith(".tmp")) await rm(join(dir, name));
-    const snapshot = numbers(names, "snapshot-").at(-1);
-    const logs = numbers(names, "log-").filter((n) => n >= (snapshot ?? 0));
-    for (const [i, n] of logs.entries()) {
-      if (n !== (logs[0] ?? 0) + i) throw lost(dir, logName(n - 1), "is missing although newer ones are there");
-    }
-    if (snapshot !== undefined && logs[0] !== snapshot) throw lost(dir, logName(snapshot), "is missing");
-    if (snapshot === undefined && logs.length > 0 && logs[0] !== 0) {
-      throw lost(dir, snapshotName(logs[0] ?? 0), "is missing although its log is there");
-    }
-    const live = snapshot === undefined ? 0 : await replay(dir, snapshotName(snapshot), false, restore, log);
+    const { snapshot, logs } = filesOf(dir, names);
+    const reading: Replay = {
+      restore,
+      onTorn: (file, bytes) => log.warn("dropped an unacknowledged write at the end of the log", { file, bytes }),
+    };
+    const live = snapshot === undefined ? 0 : await replay(dir, snapshotName(snapshot), false, reading);
     let size = 0;
-    for (const n of logs) size = await replay(dir, logName(n), n === logs.at(-1), restore, log);
+    for (const n of logs) size = await replay(dir, logName(n), n === logs.at(-1), reading);
     const number = logs.at(-1) ?? 0;
     const file = size === 0 ? await create(dir, logName(number)) : await open(join(dir, logName(number)), "a");
     const writer = new LogWriter(options, { number, file, bytes: Math.max(size, FILE_HEADER_BYTES), live });
@@ -180,36 +177,85 @@ function lost(dir: string, name: string, problem: string): DataLossError {
   );
 }
 
-async function replay(
-  dir: string,
-  name: string,
-  mayBeTorn: boolean,
-  restore: (record: StoreRecord) => void,
-  log: Logger,
-): Promise<number> {
+/** What a reader of the directory wants. */
+interface Replay {
+  readonly restore: (record: StoreRecord) => void;
+  /** Told of bytes at the end that an interrupted write has left, before they are cut off; absent: they stay. */
+  readonly onTorn?: (path: string, bytes: number) => void;
+}
+
+async function replay(dir: string, name: string, mayBeTorn: boolean, { restore, onTorn }: Replay): Promise<number> {
   const path = join(dir, name);
-  const bytes = await readFile(path);
-  const header = checkFileHeader(bytes);
-  if (header === "torn" && mayBeTorn) return 0;
-  if (header === "newer") {
-    throw lost(dir, name, `was written by a newer version (its format is above ${FORMAT_VERSION}); update Tiphys`);
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    const head = Buffer.alloc(Math.min(size, FILE_HEADER_BYTES));
+    await file.read(head, 0, head.length, 0);
+    const header = checkFileHeader(head);
+    if (header === "torn" && mayBeTorn) return 0;
+    if (header === "newer") {
+      throw lost(dir, name, `was written by a newer version (its format is above ${FORMAT_VERSION}); update Tiphys`);
+    }
+    if (header !== "ok") throw lost(dir, name, "does not begin as a file of the store does");
+    const end = await readFrames(file, size, (payload, at) => {
+      try {
+        for (const record of decodeRecords(payload)) restore(record);
+      } catch (error) {
+        throw lost(dir, name, `holds no valid record at byte ${at} (${messageOf(error)})`);
+      }
+    });
+    if (end.kind === "torn" && mayBeTorn) {
+      onTorn?.(path, size - end.at);
+      if (onTorn) await truncate(path, end.at);
+    } else if (end.kind !== "end") throw lost(dir, name, `is damaged at byte ${end.at}`);
+    return end.at;
+  } finally {
+    await file.close();
   }
-  if (header !== "ok") throw lost(dir, name, "does not begin as a file of the store does");
-  for (let at = FILE_HEADER_BYTES; ; ) {
-    const read = readFrame(bytes, at);
-    if (read.kind === "end") return at;
-    if (read.kind === "torn" && mayBeTorn) {
-      log.warn("dropped an unacknowledged write at the end of the log", { file: path, bytes: bytes.length - at });
-      await truncate(path, at);
-      return at;
-    }
-    if (read.kind !== "frame") throw lost(dir, name, `is damaged at byte ${at}`);
+}
+
+/** The files that make up the present, oldest first; throws where one of them is missing. */
+function filesOf(dir: string, names: readonly string[]): { snapshot: number | undefined; logs: readonly number[] } {
+  const snapshot = numbers(names, "snapshot-").at(-1);
+  const logs = numbers(names, "log-").filter((n) => n >= (snapshot ?? 0));
+  for (const [i, n] of logs.entries()) {
+    if (n !== (logs[0] ?? 0) + i) throw lost(dir, logName(n - 1), "is missing although newer ones are there");
+  }
+  if (snapshot !== undefined && logs[0] !== snapshot) throw lost(dir, logName(snapshot), "is missing");
+  if (snapshot === undefined && logs.length > 0 && logs[0] !== 0) {
+    throw lost(dir, snapshotName(logs[0] ?? 0), "is missing although its log is there");
+  }
+  return { snapshot, logs };
+}
+
+const READ_TRIES = 5;
+
+/**
+ * Reads a directory as it is, also while its owner writes: what was durable when the reading began, and perhaps some of
+ * what came after, as of one moment. Changes nothing. Answers false when there is no store; `begin` is called before each
+ * try, as files may be folded into a new snapshot while they are read.
+ */
+export async function readDurableLog(
+  dir: string,
+  begin: () => void,
+  restore: (record: StoreRecord) => void,
+): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
     try {
-      for (const record of decodeRecords(read.payload)) restore(record);
+      const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return [];
+        throw error;
+      });
+      const { snapshot, logs } = filesOf(dir, names);
+      if (logs.length === 0) return false;
+      begin();
+      if (snapshot !== undefined) await replay(dir, snapshotName(snapshot), false, { restore });
+      for (const n of logs) await replay(dir, logName(n), n === logs.at(-1), { restore });
+      return true;
     } catch (error) {
-      throw lost(dir, name, `holds no valid record at byte ${at} (${messageOf(error)})`);
+      const moved = (error as NodeJS.ErrnoException).code === "ENOENT" || error instanceof DataLossError;
+      if (!moved || tries === READ_TRIES) throw error;
     }
-    at = read.next;
   }
 }
 
@@ -221,30 +267,48 @@ async function create(dir: string, name: string): Promise<FileHandle> {
   return file;
 }
 
-async function writeSnapshot(dir: string, n: number, records: Iterable<StoreRecord>): Promise<number> {
-  const temporary = join(dir, `${snapshotName(n)}.tmp`);
+/** Writes the files of a store that holds `records`, into a directory that has none. */
+export async function createDurableLog(dir: string, records: Iterable<StoreRecord>): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  // A crash between the two leaves a directory that is refused, never half of what it should hold.
+  await (await create(dir, logName(1))).close();
+  await writeSnapshot(dir, 1, records);
+}
+
+const writeSnapshot = (dir: string, n: number, records: Iterable<StoreRecord>): Promise<number> =>
+  writeRecords(join(dir, snapshotName(n)), fileHeader(), records);
+
+/** Writes a file of records that is there as a whole or not at all; answers its bytes. */
+export async function writeRecords(path: string, header: Buffer, records: Iterable<StoreRecord>): Promise<number> {
+  const temporary = `${path}.tmp`;
   const file = await open(temporary, "w", 0o600);
-  let written = await writeAll(file, [fileHeader()]);
-  let part: Buffer[] = [];
-  let size = 0;
-  const flush = async () => {
-    written += await writeAll(file, frame([Buffer.concat(part)]));
-    part = [];
-    size = 0;
-  };
-  for (const record of records) {
-    for (const buffer of encodeRecord(record)) {
-      part.push(buffer);
-      size += buffer.length;
+  try {
+    let written = await writeAll(file, [header]);
+    let part: Buffer[] = [];
+    let size = 0;
+    const flush = async () => {
+      written += await writeAll(file, frame([Buffer.concat(part)]));
+      part = [];
+      size = 0;
+    };
+    for (const record of records) {
+      for (const buffer of encodeRecord(record)) {
+        part.push(buffer);
+        size += buffer.length;
+      }
+      if (size >= SNAPSHOT_FRAME_BYTES) await flush();
     }
-    if (size >= SNAPSHOT_FRAME_BYTES) await flush();
+    if (part.length) await flush();
+    await file.sync();
+    await file.close();
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+    return written;
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await rm(temporary, { force: true });
+    throw error;
   }
-  if (part.length) await flush();
-  await file.sync();
-  await file.close();
-  await rename(temporary, join(dir, snapshotName(n)));
-  await syncDirectory(dir);
-  return written;
 }
 
 async function writeAll(file: FileHandle, buffers: Buffer[]): Promise<number> {

@@ -2,6 +2,8 @@ import { crc32 } from "node:zlib";
 
 /** Bytes every file of the store begins with: a name and the version of the format. */
 const MAGIC = Buffer.from("TIPHYSKV");
+/** The same of a snapshot that has left its cluster. */
+export const SNAPSHOT_MAGIC = Buffer.from("TIPHYSSN");
 export const FORMAT_VERSION = 1;
 export const FILE_HEADER_BYTES = 16;
 /** Frame header: marker, payload length, checksum of the payload, checksum of these twelve bytes. */
@@ -9,9 +11,9 @@ const FRAME_MARK = 0x5aa5c33c;
 export const FRAME_HEADER_BYTES = 16;
 const SECTOR = 512;
 
-export function fileHeader(): Buffer {
+export function fileHeader(magic = MAGIC): Buffer {
   const header = Buffer.alloc(FILE_HEADER_BYTES);
-  MAGIC.copy(header);
+  magic.copy(header);
   header.writeUInt32LE(FORMAT_VERSION, 8);
   header.writeUInt32LE(crc32(header.subarray(0, 12)), 12);
   return header;
@@ -19,11 +21,11 @@ export function fileHeader(): Buffer {
 
 export type HeaderCheck = "ok" | "torn" | "foreign" | "newer" | "damaged";
 
-export function checkFileHeader(bytes: Buffer): HeaderCheck {
+export function checkFileHeader(bytes: Buffer, magic = MAGIC): HeaderCheck {
   if (bytes.length < FILE_HEADER_BYTES) {
-    return fileHeader().subarray(0, bytes.length).equals(bytes) ? "torn" : "foreign";
+    return fileHeader(magic).subarray(0, bytes.length).equals(bytes) ? "torn" : "foreign";
   }
-  if (!bytes.subarray(0, 8).equals(MAGIC)) return "foreign";
+  if (!bytes.subarray(0, 8).equals(magic)) return "foreign";
   if (bytes.readUInt32LE(12) !== crc32(bytes.subarray(0, 12))) return "damaged";
   return bytes.readUInt32LE(8) > FORMAT_VERSION ? "newer" : "ok";
 }

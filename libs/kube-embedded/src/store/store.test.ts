@@ -146,6 +146,85 @@ it("forgets old changes, and says so to a watch that asks for them", async () =>
   expect(store.watch("/things", store.revision - 3, () => undefined)?.past).toHaveLength(3);
 });
 
+it("forgets more when changes are large, so that its memory has a bound", async () => {
+  const store = await open();
+  const large = "x".repeat(1 << 20);
+  for (let i = 0; i < 60; i++) store.put("/things", thing("a", large + i));
+  await store.settled();
+  const seen = store.watch("/things", store.revision - 20, () => undefined)?.past ?? [];
+  expect(seen.length).toBeLessThanOrEqual(33);
+  expect(store.watch("/things", store.revision - 5, () => undefined)?.past).toHaveLength(5);
+  expect(store.watch("/things", store.revision - 50, () => undefined)).toBeUndefined();
+  await store.close();
+});
+
+it("reads frames of every size, wherever they lie", async () => {
+  const store = await open();
+  const sizes = [10, 3_900_000, 290_000, 5_000_000, 1, 4_194_200, 70];
+  for (const [i, size] of sizes.entries()) {
+    store.put("/things", thing(`n${i}`, "v".repeat(size)));
+    await store.settled();
+  }
+  await store.close();
+  const again = await open();
+  for (const [i, size] of sizes.entries())
+    expect(String(again.get("/things", "default", `n${i}`)?.["value"])).toHaveLength(size);
+  await again.close();
+});
+
+describe("a crash while the log is folded into a snapshot", () => {
+  /** The directory before the folding and after it, with what both hold. */
+  async function folded(): Promise<{ before: string; after: string; want: Record<string, unknown> }> {
+    const before = join(root, "before");
+    const writing = await open(before, 1 << 30);
+    for (let i = 0; i < 50; i++) writing.put("/things", thing(`n${i}`, i));
+    await writing.settled();
+    const want = content(writing);
+    await writing.close();
+    const after = join(root, "after");
+    await mkdir(after);
+    await copyFile(join(before, "log-00000000"), join(after, "log-00000000"));
+    const folding = await open(after, 1);
+    folding.put("/things", thing("n0", 0));
+    await folding.settled();
+    await folding.close();
+    expect((await readdir(after)).sort()).toEqual(["log-00000001", "snapshot-00000001"]);
+    return { before, after, want };
+  }
+
+  it.each([
+    { point: "the next log is begun", files: ["b/log-00000000", "h/log-00000001"] },
+    { point: "half of the next log's header is written", files: ["b/log-00000000", "t/log-00000001"] },
+    {
+      point: "half of the snapshot is written",
+      files: ["b/log-00000000", "h/log-00000001", "t/snapshot-00000001.tmp"],
+    },
+    {
+      point: "the snapshot is there and the old log too",
+      files: ["b/log-00000000", "a/log-00000001", "a/snapshot-00000001"],
+    },
+    { point: "the old log is gone", files: ["a/log-00000001", "a/snapshot-00000001"] },
+  ])("loses nothing when $point", async ({ files }) => {
+    const { before, after, want } = await folded();
+    const dir = join(root, "crashed");
+    await mkdir(dir);
+    for (const file of files) {
+      const [from, name = ""] = file.split("/");
+      const bytes =
+        from === "b" ? await readFile(join(before, name)) : await readFile(join(after, name.replace(/\.tmp$/, "")));
+      const part = from === "h" ? bytes.subarray(0, 16) : from === "t" ? bytes.subarray(0, 7) : bytes;
+      await writeFile(join(dir, name), part);
+    }
+    for (let start = 0; start < 2; start++) {
+      const store = await open(dir);
+      expect(content(store)).toEqual(start === 0 ? want : { ...want, "default/next": "next" });
+      store.put("/things", thing("next"));
+      await store.settled();
+      await store.close();
+    }
+  });
+});
+
 const child = `
 import { Store } from "STORE";
 const log = { debug() {}, info() {}, warn() {}, error() {}, with: () => log };

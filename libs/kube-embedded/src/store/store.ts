@@ -13,8 +13,9 @@ export interface Change {
   readonly previous?: KubeObject;
 }
 
-/** Changes kept per collection for watches that come back. */
+/** Changes kept per collection for watches that come back: at least so many, while they have no more bytes than that. */
 const HISTORY = 4096;
+const HISTORY_BYTES = 16 << 20;
 /** Requests answered from memory before the event loop gets a turn. */
 const TURN_AFTER = 100;
 const DONE = Promise.resolve();
@@ -26,6 +27,8 @@ interface Collection {
   sorted: readonly string[] | undefined;
   byNamespace: Map<string, Set<string>>;
   history: Change[];
+  /** Bytes of the objects in `history`, as far as they are known. */
+  historyBytes: number;
   /** Revision of the newest change that history has forgotten. */
   forgotten: number;
   changed: number;
@@ -53,6 +56,23 @@ function stringify(object: KubeObject): string {
   } catch {
     return JSON.stringify(object, (_, value) => (typeof value === "bigint" ? Number(value) : value));
   }
+}
+
+/** What a change holds on to: its object, which has been written out when there is a log. */
+const sizeOf = ({ object }: Change): number => serialized.get(object)?.length ?? 0;
+
+/** Drops the oldest changes, so that half of what may be kept is left, and the newest one always. */
+function forget(found: Collection): void {
+  let drop = 0;
+  while (
+    drop < found.history.length - 1 &&
+    (found.history.length - drop > HISTORY || found.historyBytes > HISTORY_BYTES)
+  ) {
+    const change = found.history[drop++] as Change;
+    found.historyBytes -= sizeOf(change);
+    found.forgotten = change.revision;
+  }
+  found.history = found.history.slice(drop);
 }
 
 /**
@@ -187,10 +207,8 @@ export class Store {
     const found = this.of(change.collection);
     found.changed = change.revision;
     found.history.push(change);
-    if (found.history.length > 2 * HISTORY) {
-      found.forgotten = found.history[HISTORY - 1]?.revision ?? found.forgotten;
-      found.history = found.history.slice(HISTORY);
-    }
+    found.historyBytes += sizeOf(change);
+    if (found.history.length > 2 * HISTORY || found.historyBytes > 2 * HISTORY_BYTES) forget(found);
     for (const observer of this.observers) observer(change);
     if (!this.log) {
       this.durable = change.revision;
@@ -231,6 +249,7 @@ export class Store {
         sorted: undefined,
         byNamespace: new Map(),
         history: [],
+        historyBytes: 0,
         forgotten: this.started,
         changed: 0,
         watchers: new Set(),
