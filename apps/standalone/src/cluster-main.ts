@@ -5,13 +5,16 @@ import { systemClock } from "@tiphys/clock";
 import { InvalidArgumentError } from "@tiphys/errors";
 import { clusterAdmin } from "@tiphys/identity";
 import { createFileJournal } from "@tiphys/journal";
-import { createInformers, loadKubeconfig } from "@tiphys/kube";
+import { createInformers } from "@tiphys/kube";
 import { createKubeControllers } from "@tiphys/kube-controllers";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
+import { createClusterResolver, reachThrough } from "@tiphys/node-runtime";
 import { allCrds } from "@tiphys/resources";
 import { runUntilSignal, type Service } from "@tiphys/service-host";
 import { createLogger, createMetrics } from "@tiphys/telemetry";
+import { kubeletCredentials } from "./kubelet-client.js";
 import { kubeletLogs } from "./kubelet-logs.js";
+import { kubeletConnection } from "./kubelet-streams.js";
 import { stablePorts } from "./ports.js";
 
 // The embedded Kubernetes API and its controllers alone, as a control plane for services and nodes in other processes.
@@ -34,10 +37,12 @@ const server: Service = {
     const { kubeconfig } = await kube.listen({ host: "127.0.0.1", port: ports.kube });
     const path = join(data, "kubeconfig");
     await writeFile(path, kubeconfig, { mode: 0o600 });
-    const connection = await loadKubeconfig({ path });
-    const kubeletClientCa = join(data, "ca.crt");
-    await writeFile(kubeletClientCa, connection.ca ?? "");
-    kube.registerLogSource("", kubeletLogs(informers.client, connection));
+    const credentials = await kubeletCredentials(data, clock);
+    const kubeletClientCa = join(data, "kubelet-client-ca.crt");
+    await writeFile(kubeletClientCa, credentials.ca);
+    kube.registerLogSource("", kubeletLogs(informers.client, credentials));
+    kube.registerNode("", (node) => kubeletConnection(informers.client, node, credentials));
+    kube.registerNetwork(reachThrough(createClusterResolver({ informers })));
     console.log(JSON.stringify({ kubeconfig: path, kubeletClientCa }));
   },
   async stop() {

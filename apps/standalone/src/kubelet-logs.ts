@@ -1,18 +1,13 @@
 import { request } from "node:https";
-import { type ClusterConnection, KubeApiError, type KubeClient, type LogOptions } from "@tiphys/kube";
+import { KubeApiError, type KubeClient, type LogOptions } from "@tiphys/kube";
 import type { LogSource } from "@tiphys/kube-embedded";
-import { types } from "@tiphys/resources";
+import type { KubeletCredentials } from "./kubelet-client.js";
+import { kubeletAddress } from "./kubelet-streams.js";
 
-/** Reads the logs of pods from the kubelets of their nodes, with the client certificate of `connection`, as API servers do. */
-export function kubeletLogs(client: KubeClient, connection: ClusterConnection): LogSource {
+/** Reads the logs of pods from the kubelets of their nodes, with `credentials`, as API servers do. */
+export function kubeletLogs(client: KubeClient, credentials: KubeletCredentials): LogSource {
   return async function* (pod, options, signal) {
-    const nodeName = pod["spec"]?.nodeName;
-    const node = nodeName ? await client.get(types.nodes, { name: nodeName }) : undefined;
-    const addresses: { type: string; address: string }[] = node?.["status"]?.addresses ?? [];
-    const host = addresses.find(({ type }) => type === "InternalIP")?.address;
-    const port: number | undefined = node?.["status"]?.daemonEndpoints?.kubeletEndpoint?.Port;
-    if (!host || !port)
-      throw refused(503, "ServiceUnavailable", `node "${nodeName ?? ""}" has no kubelet port that serves logs`);
+    const { host, port } = await kubeletAddress(client, pod["spec"]?.nodeName ?? "");
     const container = options.container ?? pod["spec"]?.containers?.[0]?.name;
     const path = ["containerLogs", pod.metadata.namespace, pod.metadata.name, container].map(encodeURIComponent);
     const response = await new Promise<import("node:http").IncomingMessage>((resolve, reject) => {
@@ -21,8 +16,8 @@ export function kubeletLogs(client: KubeClient, connection: ClusterConnection): 
           host,
           port,
           path: `/${path.join("/")}?${query(options)}`,
-          cert: connection.clientCert,
-          key: connection.clientKey?.reveal(),
+          cert: credentials.cert,
+          key: credentials.key.reveal(),
           // Kubelets sign their serving certificates themselves; API servers do not check them by default either.
           rejectUnauthorized: false,
           signal,

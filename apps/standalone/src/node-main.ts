@@ -47,6 +47,7 @@ const proxy = createClusterProxy({
 traffic = () => proxy.stats();
 const spawner = createSpawner({ log });
 const server = new URL(connection.server);
+const kubeletClients = process.env["TIPHYS_KUBELET_CLIENT_NAMES"]?.split(",").filter(Boolean);
 const kubeletCa = process.env["TIPHYS_KUBELET_CLIENT_CA"];
 const node = createNodeRuntime({
   client: informers.client,
@@ -60,7 +61,15 @@ const node = createNodeRuntime({
   spawner,
   podEnv: (pod) => proxy.podEnv(pod),
   apiServer: { host: server.hostname, port: Number(server.port) || 443 },
-  ...(kubeletCa ? { kubeletPort: { port: ports.kube, clientCa: await readFile(kubeletCa, "utf8") } } : {}),
+  ...(kubeletCa
+    ? {
+        kubeletPort: {
+          port: ports.kube,
+          clientCa: await readFile(kubeletCa, "utf8"),
+          ...(kubeletClients ? { clientNames: kubeletClients } : {}),
+        },
+      }
+    : {}),
 });
 const outside: Service = {
   name: "outside",

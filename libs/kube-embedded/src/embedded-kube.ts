@@ -51,7 +51,7 @@ export interface EmbeddedKube {
   /** How logs of pods on `node` are read ("": of every node without its own); the returned function takes that back. */
   registerLogSource(node: string, source: LogSource): () => void;
   /** How the kubelet of `node` is asked ("": of every node without its own); the returned function takes that back. */
-  registerNode(node: string, connection: NodeConnection): () => void;
+  registerNode(node: string, connection: NodeConnection | ((node: string) => NodeConnection)): () => void;
   /** How addresses of pods are reached, for the proxies of pods and Services. */
   registerNetwork(reach: (ip: string, port: number) => Promise<Duplex>): void;
   /** PEM of the authority that signs the certificates of the API server and of its clients. */
@@ -72,7 +72,7 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
     const access = new Access(store);
     const tokens = new Tokens({ store, clock, random }, await tokenKey(dir));
     const logSources = new Map<string, LogSource>();
-    const nodes = new Map<string, NodeConnection>();
+    const nodes = new Map<string, NodeConnection | ((node: string) => NodeConnection)>();
     let reach: HandlerParts["reach"] = (ip) =>
       Promise.reject(
         new UnavailableError(`no network of pods is connected to this API server: ${ip} cannot be reached`),
@@ -88,7 +88,10 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
       rootCa: keys.ca,
       authenticate: tokens.authenticate,
       tokens,
-      nodeConnection: (node) => nodes.get(node) ?? nodes.get(""),
+      nodeConnection(node) {
+        const found = nodes.get(node) ?? nodes.get("");
+        return typeof found === "function" ? found(node) : found;
+      },
       reach: (ip, port) => reach(ip, port),
       logSource: (node) => logSources.get(node) ?? logSources.get(""),
     };

@@ -115,6 +115,8 @@ export interface ReadLogOptions {
   readonly timestamps?: boolean;
   /** Bytes after which the answer ends, timestamps among them. */
   readonly limitBytes?: number;
+  /** Byte of the log to begin at, instead of its first. */
+  readonly offset?: number;
 }
 
 const CHUNK = 64 * 1024;
@@ -147,7 +149,7 @@ async function* readLines(
   if (!file) return;
   try {
     const plain = options.since === undefined && !options.timestamps;
-    let offset = options.tailLines === undefined ? 0 : await tailOffset(file, options.tailLines);
+    let offset = options.tailLines === undefined ? (options.offset ?? 0) : await tailOffset(file, options.tailLines);
     let rest = Buffer.alloc(0);
     const buffer = Buffer.alloc(CHUNK);
     const aborted = new Promise<void>((resolve) => {

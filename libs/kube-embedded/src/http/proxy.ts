@@ -24,6 +24,9 @@ const NOT_FORWARDED = new Set([
   "transfer-encoding",
 ]);
 
+/** What an answer without a type is called, as clients of the real server see it. */
+const UNTYPED = "text/plain; charset=utf-8";
+
 interface Target {
   readonly scheme: "http" | "https";
   readonly ip: string;
@@ -166,7 +169,7 @@ function forward(exchange: Exchange, socket: Duplex, path: string, host: string)
   upstream.on("error", fail);
   upstream.on("response", (answer) => {
     const fields = Object.entries(answer.headers).filter(([name]) => !NOT_FORWARDED.has(name));
-    response.writeHead(answer.statusCode ?? 502, Object.fromEntries(fields));
+    response.writeHead(answer.statusCode ?? 502, { "content-type": UNTYPED, ...Object.fromEntries(fields) });
     answer.pipe(response);
     answer.on("error", () => response.destroy());
   });

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { CommandEnd, RemoteCommand } from "@tiphys/kube-streams";
@@ -24,6 +25,11 @@ export async function attachToContainer(
   const { spawner, clock } = context.deps;
   const tools = terminalTools(context.path);
   if (tools) client.onResize(latestOnly((size) => resizeTerminal(spawner, tools, join(folder, TTY_FILE), size)));
+  // Before any input goes in: what it causes is shown.
+  const offset = await stat(join(folder, "log")).then(
+    ({ size }) => size,
+    () => 0,
+  );
   if (client.stdin && input) void input.feed(client.stdin, client.signal);
   const output = client.stdout ?? client.stderr;
   if (!output) {
@@ -33,7 +39,7 @@ export async function attachToContainer(
     }
     return { exitCode: 0 };
   }
-  const lines = readLog(folder, { follow: true, tailLines: 0 }, recorder, clock, client.signal);
+  const lines = readLog(folder, { follow: true, offset }, recorder, clock, client.signal);
   await pipeline(lines, output, { end: false }).catch(() => {});
   return { exitCode: 0 };
 }

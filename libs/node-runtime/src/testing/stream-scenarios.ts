@@ -210,6 +210,93 @@ export function describeStreams(
       expect(code).toBe(3);
     });
 
+    it("attaches to a container: its output from then on, its input until the first client leaves", async () => {
+      const name = `cat-${protocol}`;
+      await node.createPod(name, {
+        restartPolicy: "Never",
+        containers: [
+          {
+            name: "main",
+            image: "busybox",
+            stdin: true,
+            stdinOnce: true,
+            command: ["sh", "-c", "cat; echo over; exit 4"],
+          },
+        ],
+      });
+      await node.waitFor(name, (pod) => pod["status"]?.phase === "Running");
+      const ran = await kubectl(["attach", "-i", name], "one\ntwo\n");
+      expect(ran.stdout).toBe("one\ntwo\nover\n");
+      const pod = await node.waitFor(name, (one) => one["status"]?.phase === "Failed");
+      expect(pod["status"].containerStatuses[0].state.terminated.exitCode).toBe(4);
+      expect((await kubectl(["logs", name])).stdout).toBe("one\ntwo\nover\n");
+    });
+
+    once("attaches a terminal to a container that has one", async () => {
+      await node.createPod("shell", {
+        restartPolicy: "Never",
+        containers: [{ name: "main", image: "busybox", stdin: true, tty: true, command: ["sh"] }],
+      });
+      await node.waitFor("shell", (pod) => pod["status"]?.phase === "Running");
+      const words = [
+        programPath("kubectl")!,
+        "--kubeconfig",
+        cluster.kubeconfig,
+        "-n",
+        node.namespace,
+        "attach",
+        "-it",
+        "shell",
+      ];
+      const child = spawn("script", ["-q", "-e", "-c", `stty rows 25 cols 91; ${words.join(" ")}`, "/dev/null"], {
+        env: { PATH: process.env["PATH"], HOME: dir, TERM: "xterm", SHELL: "/bin/sh" },
+        stdio: ["pipe", "pipe", "inherit"],
+      });
+      running.add(child);
+      let text = "";
+      child.stdout.on("data", (chunk) => {
+        text += String(chunk);
+      });
+      await eventually(() => text.includes("If you don't see a command prompt") || text.includes("# "), {
+        limit: 10_000,
+      });
+      child.stdin.write("until stty size | grep -q '25 91'; do sleep 0.1; done; test -t 0 && echo a-ter''minal\n");
+      await eventually(() => text.includes("a-terminal"), { limit: 10_000, describe: () => text });
+      child.stdin.write("exit 6\n");
+      await new Promise((resolve) => child.once("close", resolve));
+      running.delete(child);
+      const pod = await node.waitFor("shell", (one) => one["status"]?.phase === "Failed");
+      expect(pod["status"].containerStatuses[0].state.terminated.exitCode + (await kubectl(["logs","shell"])).stdout+text).toBe(6);
+    });
+
+    once("follows a log and shows parts of it", async () => {
+      await node.createPod("lines", {
+        restartPolicy: "Never",
+        containers: [
+          {
+            name: "main",
+            image: "busybox",
+            command: ["sh", "-c", "for i in 1 2 3 4 5; do echo line $i; done; sleep 1; echo last"],
+          },
+        ],
+      });
+      await node.waitFor("lines", (pod) => pod["status"]?.phase === "Running");
+      expect((await kubectl(["logs", "-f", "lines"])).stdout).toBe("line 1\nline 2\nline 3\nline 4\nline 5\nlast\n");
+      const log = async (...args: string[]) => (await kubectl(["logs", "lines", ...args])).stdout;
+      expect(await log("--tail=2")).toBe("line 5\nlast\n");
+      expect(await log("--limit-bytes=9")).toBe("line 1\nli");
+      expect(await log("--since-time=2040-01-01T00:00:00Z")).toBe("");
+      expect(await log("--since=1h", "--tail=1")).toBe("last\n");
+      const stamped = (await log("--timestamps")).trim().split("\n");
+      expect(stamped[0]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z line 1$/);
+      const time = stamped.at(-1)!.split(" ")[0]!.replace(/\.\d+/, "");
+      expect(await log(`--since-time=${time}`)).toMatch(/last\n$/);
+      expect(
+        (await kubectl(["logs", "lines", "--limit-bytes=0"])).stderr +
+          (await kubectl(["logs", "lines", "-c", "no"])).stderr,
+      ).toContain("container no is not valid for pod lines");
+    });
+
     it("forwards a port to many connections, kept ones too, and tells of one that nobody listens on", async () => {
       const child = kubectl.start(["port-forward", "pod/talk", ":8080", ":9"]);
       let text = "";
