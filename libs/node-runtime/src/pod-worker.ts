@@ -240,7 +240,9 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     }
     try {
       const input = await inputFor(spawner, folder, container);
-      const command = terminalLaunch(context, folder, container, launch(kind, execution.command, context));
+      const command = terminalLaunch(context, folder, container, execution.command, (one) =>
+        launch(kind, one, context),
+      );
       const process = await startContainer(folder, kind, command, { spawner, clock });
       own.state = { phase: "running", startedAt: now() };
       attach(name, container, execution, process, folder, input);
@@ -499,7 +501,12 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
       const entry = live.get(container);
       if (!entry) return undefined;
       const { recorder, input } = entry;
-      return { folder: attemptDir(container, of(container).attempt), recorder, ...(input ? { input } : {}) };
+      return {
+        folder: attemptDir(container, of(container).attempt),
+        recorder,
+        entrance: entry,
+        ...(input ? { input } : {}),
+      };
     },
     attemptDir,
   };

@@ -5,8 +5,9 @@ import type { CommandEnd, RemoteCommand } from "@tiphys/kube-streams";
 import type { PodContext } from "../deps.js";
 import { type LogRecorder, readLog } from "../log-store.js";
 import type { ContainerInput } from "./container-input.js";
+import type { Entrance } from "./enter.js";
 import { latestOnly } from "./latest-only.js";
-import { resizeTerminal, TTY_FILE, terminalTools } from "./terminal.js";
+import { resizeContainer } from "./terminal.js";
 
 /** What of a running container somebody can attach to. */
 export interface Attachable {
@@ -14,17 +15,17 @@ export interface Attachable {
   readonly folder: string;
   readonly recorder: LogRecorder;
   readonly input?: ContainerInput;
+  readonly entrance: Entrance;
 }
 
 /** Shows a container's output from now on and feeds its input; ends when the container does or the client leaves. */
 export async function attachToContainer(
   context: PodContext,
-  { folder, recorder, input }: Attachable,
+  { folder, recorder, input, entrance }: Attachable,
   client: RemoteCommand,
 ): Promise<CommandEnd> {
-  const { spawner, clock } = context.deps;
-  const tools = terminalTools(context.path);
-  if (tools) client.onResize(latestOnly((size) => resizeTerminal(spawner, tools, join(folder, TTY_FILE), size)));
+  const { clock } = context.deps;
+  client.onResize(latestOnly((size) => resizeContainer(context, folder, entrance, size)));
   // Before any input goes in: what it causes is shown.
   const offset = await stat(join(folder, "log")).then(
     ({ size }) => size,

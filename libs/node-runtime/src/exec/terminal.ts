@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand, type Spawner } from "@tiphys/child-process";
 import type { TerminalSize } from "@tiphys/kube-streams";
+import type { PodContext } from "../deps.js";
 import { ContainerConfigError } from "../env.js";
-import { findProgram, type Launch } from "../sandbox.js";
-import type { Entered } from "./enter.js";
+import { type Command, findProgram, type Launch } from "../sandbox.js";
+import { type Entered, type Entrance, enterContainer } from "./enter.js";
 
 /** A terminal is made by util-linux' `script`: Node has none of its own, and native modules are not wanted. */
 export function terminalTools(path: string): { script: string; stty: string } | undefined {
@@ -28,37 +29,79 @@ export function onTerminal(
 }
 
 /** Name of the file in a container's folder that says which terminal it has. */
-export const TTY_FILE = "tty";
+const TTY_FILE = "tty";
+/** The first terminal of a sandbox, which has terminals of its own. */
+const INNER = "/dev/pts/0";
+
+interface Wants {
+  readonly name: string;
+  readonly tty?: boolean;
+}
+
+const withTerm = (env: Readonly<Record<string, string>>) => ({
+  ...env,
+  SHELL: "/bin/sh",
+  TERM: env["TERM"] ?? "xterm",
+});
+
+/**
+ * True when a container's terminal is made inside of its sandbox, where its process group is one of the container's own;
+ * shells with job control need that. Images of their own have no `script`.
+ */
+const isInner = ({ kind }: Pick<PodContext, "kind">, command: Command): boolean =>
+  kind !== "process" && (command as { readonly root?: unknown }).root === undefined;
 
 /** What starts a container, on a terminal when it asks for one. */
 export function terminalLaunch(
-  { path }: { readonly path: string },
+  context: PodContext,
   folder: string,
-  { tty }: { readonly name: string; readonly tty?: boolean },
-  launch: Launch,
+  { tty }: Wants,
+  command: Command,
+  start: (command: Command) => Launch,
 ): Launch {
-  if (!tty) return launch;
-  const tools = terminalTools(path);
+  if (!tty) return start(command);
+  const tools = terminalTools(context.path);
   if (!tools) throw new ContainerConfigError(NO_TERMINAL);
-  return {
-    ...launch,
-    argv: onTerminal(tools, join(folder, TTY_FILE), launch.argv),
-    env: { ...launch.env, SHELL: "/bin/sh", TERM: launch.env["TERM"] ?? "xterm" },
-  };
+  if (isInner(context, command)) {
+    return start({ ...command, argv: onTerminal(tools, "/dev/null", command.argv), env: withTerm(command.env) });
+  }
+  const launch = start(command);
+  return { ...launch, argv: onTerminal(tools, join(folder, TTY_FILE), launch.argv), env: withTerm(launch.env) };
+}
+
+/** Tells the terminal of a container its size. */
+export async function resizeContainer(
+  context: PodContext,
+  folder: string,
+  entrance: Entrance,
+  size: TerminalSize,
+): Promise<void> {
+  const tools = terminalTools(context.path);
+  if (!tools) return;
+  const { spawner } = context.deps;
+  if (!isInner(context, entrance.execution.command))
+    return resizeTerminal(spawner, tools, join(folder, TTY_FILE), size);
+  const argv = [tools.stty, "-F", INNER, "rows", String(size.height), "cols", String(size.width)];
+  const entered = await enterContainer(context, entrance, argv);
+  if (entered) await runCommand(spawner, { ...entered, timeoutMs: STTY_MS, maxOutputBytes: 4096 });
 }
 
 export const NO_TERMINAL =
   "this node cannot make terminals: the programs `script` and `stty` of util-linux are not there";
 
-/** The same for a command that enters a container. */
+/** The same for a command that enters a container: on a terminal of the host, which it makes its own inside. */
 export function enteredOnTerminal(
-  tools: { readonly script: string },
+  tools: { readonly script: string; readonly setsid?: string },
   file: string,
   entered: Entered,
   size?: TerminalSize,
 ): Entered {
-  const [command = "", ...args] = onTerminal(tools, file, [entered.command, ...entered.args], size);
-  return { ...entered, command, args, env: { ...entered.env, SHELL: "/bin/sh", TERM: entered.env["TERM"] ?? "xterm" } };
+  const args = [...entered.args];
+  const inside = args.indexOf("--") + 1;
+  // Only root may take a terminal over from the session outside.
+  if (tools.setsid && inside > 0 && process.getuid?.() === 0) args.splice(inside, 0, tools.setsid, "-c");
+  const [command = "", ...rest] = onTerminal(tools, file, [entered.command, ...args], size);
+  return { ...entered, command, args: rest, env: withTerm(entered.env) };
 }
 
 const STTY_MS = 2000;
