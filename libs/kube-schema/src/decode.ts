@@ -1,6 +1,6 @@
+import { canonicalQuantity } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { isStruct, zeroValue } from "./definitions.js";
-import { canonicalQuantity } from "./quantity.js";
 import type { Schema } from "./schema.js";
 
 export interface Decoded {

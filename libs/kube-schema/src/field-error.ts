@@ -20,10 +20,14 @@ export interface FieldError {
 
 const joined = (head: string, detail?: string): string => (detail ? `${head}: ${detail}` : head);
 
-/** A value as messages show it: texts quoted, everything else as JSON. */
+const escapes: Readonly<Record<string, string>> = { "<": "\\u003c", ">": "\\u003e", "&": "\\u0026" };
+
+/** A value as messages show it: texts quoted, everything else as the JSON that Go writes. */
 export function shown(value: unknown): string {
   if (value === null || value === undefined) return "null";
-  return typeof value === "bigint" ? String(value) : JSON.stringify(value);
+  if (typeof value === "bigint") return String(value);
+  const text = JSON.stringify(value);
+  return typeof value === "string" ? text : text.replace(/[<>&]/g, (sign) => escapes[sign]!);
 }
 
 export const required = (field: string, detail?: string): FieldError => ({

@@ -1,10 +1,20 @@
+export {
+  canonicalQuantity,
+  compareQuantities,
+  formatQuantity,
+  isDnsLabel,
+  isDnsSubdomain,
+  isQualifiedName,
+  type NameRule,
+  parseQuantity,
+  type Quantity,
+} from "@tiphys/kube-values";
 export { type CompiledSchema, compileSchema } from "./custom/compile.js";
 export { type Decoded, decode } from "./decode.js";
 export { definition } from "./definitions.js";
 export { type FieldError, type FieldErrorReason, invalidMessage } from "./field-error.js";
 export * from "./kinds.js";
 export { openApiV2Document, openApiV3Document, type ServedCrd } from "./openapi.js";
-export * from "./quantity.js";
 export * from "./schema.js";
 export {
   compilePrinterColumns,
@@ -16,5 +26,5 @@ export {
   type Row,
   type TableColumn,
 } from "./tables/index.js";
+export { approvalOf } from "./validation/crd.js";
 export { validateMetadata } from "./validation/metadata.js";
-export { isDnsLabel, isDnsSubdomain, isQualifiedName, type NameRule } from "./validation/names.js";

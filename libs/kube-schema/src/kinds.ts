@@ -8,6 +8,7 @@ import { kindsJson } from "./generated/kinds.js";
 import type { Schema } from "./schema.js";
 import { printerOf, type Row, type TableColumn } from "./tables/index.js";
 import { validateBuiltin } from "./validation/index.js";
+import { warningsOf } from "./warnings/index.js";
 
 export interface Subresource {
   readonly name: string;
@@ -41,6 +42,8 @@ export interface BuiltinKind extends ResourceType {
   applyDefaults(object: KubeObject): KubeObject;
   /** What is wrong with a defaulted object, or with the change from `old`. */
   validate(object: KubeObject, old?: KubeObject, subresource?: string): FieldError[];
+  /** What the writer of a valid object has to know. */
+  warnings(object: KubeObject, old?: KubeObject): string[];
   /** Cells of the object's row in a Table. */
   row(object: KubeObject, now: Date): Row;
 }
@@ -130,6 +133,10 @@ class Kind implements BuiltinKind {
 
   validate(object: KubeObject, old?: KubeObject, subresource?: string): FieldError[] {
     return validateBuiltin(this, object, old, subresource);
+  }
+
+  warnings(object: KubeObject, old?: KubeObject): string[] {
+    return warningsOf(this, object, old);
   }
 }
 

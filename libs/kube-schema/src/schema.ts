@@ -38,6 +38,18 @@ export interface Schema {
   readonly zeroKept?: readonly string[];
   /** Limits that only custom resources have. */
   readonly rules?: ValueRules;
+  /** x-kubernetes-validations */
+  readonly validations?: readonly ValidationRule[];
+}
+
+/** One rule of `x-kubernetes-validations`. */
+export interface ValidationRule {
+  readonly rule: string;
+  readonly message?: string;
+  readonly messageExpression?: string;
+  readonly reason?: string;
+  readonly fieldPath?: string;
+  readonly optionalOldSelf?: boolean;
 }
 
 /** The value validations of OpenAPI v3 that a custom resource may use. */

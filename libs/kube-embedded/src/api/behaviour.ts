@@ -52,21 +52,8 @@ export function caveats(kind: ServedKind, object: KubeObject): string[] {
   }
   if (kind.kind !== "CustomResourceDefinition") return [];
   const out: string[] = [];
-  for (const version of object["spec"]?.versions ?? []) {
-    if (mentions(version.schema, "x-kubernetes-validations")) {
-      out.push(
-        `version ${version.name}: x-kubernetes-validations are stored but not evaluated yet (docs/compatibility.md)`,
-      );
-    }
-  }
   if (object["spec"]?.conversion?.strategy === "Webhook") {
     out.push("conversion by webhook is not done yet: versions differ in apiVersion only (docs/compatibility.md)");
   }
   return out;
-}
-
-function mentions(value: unknown, key: string): boolean {
-  if (value === null || typeof value !== "object") return false;
-  if (!Array.isArray(value) && Object.hasOwn(value, key)) return true;
-  return Object.values(value).some((member) => mentions(member, key));
 }

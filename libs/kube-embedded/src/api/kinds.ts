@@ -58,7 +58,13 @@ export interface ServedKind extends ResourceType {
     readonly error?: string;
   };
   applyDefaults(object: KubeObject): KubeObject;
-  validate(object: KubeObject, old?: KubeObject, subresource?: string): readonly FieldError[];
+  /** What is wrong; what is only to be told goes to `warn`. */
+  validate(
+    object: KubeObject,
+    old?: KubeObject,
+    subresource?: string,
+    warn?: (message: string) => void,
+  ): readonly FieldError[];
 }
 
 export const collectionOf = ({ group, resource }: Pick<ResourceType, "group" | "resource">): string =>
@@ -103,7 +109,13 @@ function served(kind: BuiltinKind): ServedKind {
     builtin: kind,
     decode: (object) => kind.decode(object),
     applyDefaults: (object) => kind.applyDefaults(object),
-    validate: (object, old, subresource) => kind.validate(object, old, subresource),
+    validate(object, old, subresource, warn) {
+      const errors = kind.validate(object, old, subresource);
+      if (errors.length === 0 && warn !== undefined && !subresource) {
+        for (const warning of kind.warnings(object, old)) warn(warning);
+      }
+      return errors;
+    },
   };
 }
 
@@ -181,10 +193,12 @@ export function servedCustom(crd: KubeObject, version: any): ServedKind {
       return { object: value, unknown: [...inMetadata, ...unknown], ...(error === undefined ? {} : { error }) };
     },
     applyDefaults: (object) => schema().applyDefaults(object),
-    validate: (object, old) => [
-      ...validateMetadata(object, { namespaced: type.namespaced, nameRule: isDnsSubdomain, freeFinalizers: true }, old),
-      ...schema().validate(object, old),
-    ],
+    validate(object, old, subresource, warn) {
+      const found = schema().validate(object, old, subresource === "status");
+      for (const warning of found.warnings) warn?.(warning);
+      const rules = { namespaced: type.namespaced, nameRule: isDnsSubdomain, freeFinalizers: true };
+      return [...validateMetadata(object, rules, old), ...found.errors];
+    },
   };
 }
 

@@ -74,7 +74,7 @@ export function admitCreate(
   strategy.prepareCreate(kind, object);
   if (kind.collection === "/services") addresses.assign(kind, object);
   checkEscalation(access, context.principal, kind, object, undefined);
-  const errors = kind.validate(object, undefined);
+  const errors = kind.validate(object, undefined, undefined, context.warn);
   if (errors.length > 0) throw status.invalid(kindInErrors(kind), object.metadata.name ?? "", errors);
   if (resourceVersion && resourceVersion !== "0") throw revisionAtCreate();
   if (kind.collection === CRDS) object["status"] = crdStatus(object, store, now);
@@ -226,7 +226,7 @@ export async function commitUpdate(
   setManagedFields(next, managedFields);
   if (kind.collection === "/services" && !subresource) addresses.assign(kind, next, old);
   checkEscalation(access, context.principal, kind, next, old);
-  const errors = kind.validate(next, old, subresource);
+  const errors = kind.validate(next, old, subresource, context.warn);
   if (errors.length > 0) throw status.invalid(kindInErrors(kind), name, errors);
   if (subresource !== "status" && strategy.bumpsGeneration(kind, next, old)) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;

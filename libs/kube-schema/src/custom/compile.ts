@@ -2,18 +2,16 @@ import { InvalidArgumentError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
 import { RE2JS } from "re2js";
 import { definition } from "../definitions.js";
-import type { FieldError } from "../field-error.js";
 import type { Schema, ValueRules } from "../schema.js";
+import { type Findings, validateObject } from "./object.js";
+import { compileRules, type RuleNode } from "./rules.js";
 import { fillCustom, pruneCustom } from "./shape.js";
-import { validateCustom } from "./validate.js";
 
 /** A custom resource's schema, ready for use. All functions are pure and share what they do not change. */
 export interface CompiledSchema {
   readonly schema: Schema;
-  /** Parts of the schema that are accepted but not evaluated, such as `spec.x: x-kubernetes-validations`. */
-  readonly notEvaluated: readonly string[];
-  /** What is wrong with a value that was pruned and defaulted before. `path` is its field path, "" for an object. */
-  validate(value: unknown, old?: unknown, path?: string): FieldError[];
+  /** What is wrong with a value that was pruned and defaulted before, or with its change from `old`. */
+  validate(value: unknown, old?: unknown, status?: boolean): Findings;
   /** Drops what the schema does not know, and nulls where null is no value; `unknown` has the paths, such as `spec.foo`. */
   prune<T>(value: T): { value: T; unknown: string[] };
   applyDefaults<T>(value: T): T;
@@ -33,7 +31,6 @@ const objectMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 type Source = Readonly<Record<string, unknown>>;
 
 interface Context {
-  readonly notEvaluated: string[];
   nodes: number;
 }
 
@@ -41,12 +38,15 @@ const mostNodes = 50_000;
 
 /** Compiles the `openAPIV3Schema` of a CRD version; throws InvalidArgumentError when it is no structural schema. */
 export function compileSchema(openAPIV3Schema: object): CompiledSchema {
-  const context: Context = { notEvaluated: [], nodes: 0 };
-  const schema = node(openAPIV3Schema as Source, "", 0, context);
+  const schema = structuralNode(openAPIV3Schema);
+  let rules: RuleNode | undefined | null = null;
   return {
     schema: withMetadata(schema),
-    notEvaluated: context.notEvaluated,
-    validate: (value, _old, path = "") => validateCustom(value, schema, path),
+    validate(value, old, status) {
+      // Compiled on first use: many definitions have rules, and few of them have objects.
+      if (rules === null) rules = compileRules(schema, true);
+      return validateObject(value, old, schema, rules, status === true);
+    },
     prune: (value) => {
       const unknown: string[] = [];
       return { value: pruneCustom(value, schema, "", true, unknown) as typeof value, unknown };
@@ -54,6 +54,9 @@ export function compileSchema(openAPIV3Schema: object): CompiledSchema {
     applyDefaults: (value) => fillCustom(value, schema) as typeof value,
   };
 }
+
+/** A schema in the form that everything here works with. */
+export const structuralNode = (openAPIV3Schema: object): Schema => node(openAPIV3Schema as Source, "", 0, { nodes: 0 });
 
 const schemaTypes = new Set(["object", "array", "string", "integer", "number", "boolean"]);
 
@@ -65,11 +68,6 @@ function node(source: Source, path: string, depth: number, context: Context, isR
   if (type && !schemaTypes.has(type)) throw refuse(`type ${JSON.stringify(type)} is not supported`);
   const preserve = source["x-kubernetes-preserve-unknown-fields"] === true;
   const intOrString = source["x-kubernetes-int-or-string"] === true;
-  if (!type && !preserve && !intOrString && !isRule)
-    throw refuse("must not be empty for specified object fields: type");
-  if (source["x-kubernetes-validations"])
-    context.notEvaluated.push(`${path.slice(1) || "."}: x-kubernetes-validations`);
-  if (source["$ref"]) throw refuse("$ref is not supported");
 
   const child = (key: string, name: string, rule = isRule) =>
     node(source[key] as Source, `${path}.${name}`, depth + 1, context, rule);
@@ -101,6 +99,7 @@ function node(source: Source, path: string, depth: number, context: Context, isR
   set("listKeys", source["x-kubernetes-list-map-keys"]);
   set("mapType", source["x-kubernetes-map-type"]);
   set("rules", rules(source, path, depth, context));
+  set("validations", nonEmpty(source["x-kubernetes-validations"]));
   return Object.freeze(out) as Schema;
 }
 

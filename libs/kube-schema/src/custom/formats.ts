@@ -45,3 +45,16 @@ const formats: Readonly<Record<string, (text: string) => boolean>> = {
 };
 
 export const hasFormat = (text: string, format: string): boolean => formats[format]?.(text) ?? true;
+
+const known = new Set(
+  "bsonobjectid uri email hostname ipv4 ipv6 cidr mac uuid uuid3 uuid4 uuid5 isbn isbn10 isbn13 creditcard ssn hexcolor rgbcolor byte password date duration datetime k8sshortname k8slongname".split(
+    " ",
+  ),
+);
+
+/** Whether a format means anything for a type. */
+export function isKnownFormat(format: string, type: string): boolean {
+  if (type === "integer") return format === "int32" || format === "int64";
+  if (type === "number") return format === "float" || format === "double";
+  return (type === "" || type === "string") && known.has(format.replaceAll("-", ""));
+}

@@ -1,25 +1,17 @@
 import { canonicalJson } from "@tiphys/canonical-json";
-import {
-  duplicate,
-  type FieldError,
-  invalid,
-  notSupported,
-  required,
-  tooLong,
-  tooMany,
-  typeInvalid,
-} from "../field-error.js";
+import { type FieldError, invalid, notSupported, required, tooLong, tooMany, typeInvalid } from "../field-error.js";
 import type { Schema, ValueRules } from "../schema.js";
+import type { Correlation } from "./correlation.js";
 import { hasFormat } from "./formats.js";
 
 type Members = Record<string, unknown>;
 const isObject = (value: unknown): value is Members =>
   value !== null && typeof value === "object" && !Array.isArray(value);
 
-/** Everything in `value` that the schema does not allow. */
-export function validateCustom(value: unknown, schema: Schema, path: string): FieldError[] {
+/** Everything in `value` that the schema does not allow, and that was not there before. */
+export function validateCustom(value: unknown, schema: Schema, path: string, correlation?: Correlation): FieldError[] {
   const errors: FieldError[] = [];
-  check(value, schema, path, errors);
+  check(value, schema, path, errors, correlation);
   return errors;
 }
 
@@ -33,8 +25,30 @@ const typeOf = (value: unknown): string => {
 const fits = (actual: string, wanted: string): boolean =>
   actual === wanted || (wanted === "number" && actual === "integer");
 
-function check(value: unknown, schema: Schema, path: string, errors: FieldError[]): void {
-  if (value === null && schema.nullable) return;
+function check(
+  value: unknown,
+  schema: Schema,
+  path: string,
+  errors: FieldError[],
+  correlation: Correlation | undefined,
+): void {
+  const before = errors.length;
+  checkValue(value, schema, path, errors, correlation);
+  // What is wrong here was wrong before: the writer has not touched it.
+  if (errors.length > before && correlation?.unchanged) errors.length = before;
+}
+
+function checkValue(
+  value: unknown,
+  schema: Schema,
+  path: string,
+  errors: FieldError[],
+  correlation: Correlation | undefined,
+): void {
+  if (value === null && schema.nullable) {
+    checkEnum(value, schema, path, errors);
+    return;
+  }
   const actual = typeOf(value);
   const wrong = schema.intOrString
     ? actual !== "integer" && actual !== "string" && "integer,string"
@@ -46,23 +60,26 @@ function check(value: unknown, schema: Schema, path: string, errors: FieldError[
     if (rules !== undefined) checkJunctors(value, rules, path, errors);
     if (typeof value === "string") checkText(value, schema, path, errors);
     else if (typeof value === "number" && rules !== undefined) checkNumber(value, rules, path, errors);
-    else if (Array.isArray(value)) checkList(value, schema, path, errors);
+    else if (Array.isArray(value)) checkList(value, schema, path, errors, correlation);
   }
-  if (schema.enum !== undefined && !schema.enum.some((one) => canonicalJson(one) === canonicalJson(value))) {
-    const supported = schema.enum.map((one) => (typeof one === "string" ? one : canonicalJson(one)));
-    errors.push(notSupported(path, value, supported));
-  }
-  if (!wrong && isObject(value)) checkMembers(value, schema, path, errors);
+  checkEnum(value, schema, path, errors);
+  if (!wrong && isObject(value)) checkMembers(value, schema, path, errors, correlation);
+}
+
+function checkEnum(value: unknown, schema: Schema, path: string, errors: FieldError[]): void {
+  if (schema.enum === undefined || schema.enum.some((one) => canonicalJson(one) === canonicalJson(value))) return;
+  const supported = schema.enum.map((one) => (typeof one === "string" ? one : canonicalJson(one)));
+  errors.push(notSupported(path, value, supported));
 }
 
 function checkText(text: string, { format, rules }: Schema, path: string, errors: FieldError[]): void {
   if (rules !== undefined) {
     const length = rules.maxLength !== undefined || rules.minLength !== undefined ? [...text].length : 0;
+    // The first that fails is the only one told.
     if (rules.maxLength !== undefined && length > rules.maxLength) errors.push(tooLong(path, rules.maxLength));
-    if (rules.minLength !== undefined && length < rules.minLength) {
+    else if (rules.minLength !== undefined && length < rules.minLength) {
       errors.push(invalid(path, text, `${path} in body should be at least ${rules.minLength} chars long`));
-    }
-    if (rules.matches !== undefined && !rules.matches(text)) {
+    } else if (rules.matches !== undefined && !rules.matches(text)) {
       errors.push(invalid(path, text, `${path} in body should match '${rules.pattern}'`));
     }
   }
@@ -86,30 +103,30 @@ function checkNumber(value: number, rules: ValueRules, path: string, errors: Fie
   }
 }
 
-function checkList(list: readonly unknown[], schema: Schema, path: string, errors: FieldError[]): void {
+function checkList(
+  list: readonly unknown[],
+  schema: Schema,
+  path: string,
+  errors: FieldError[],
+  correlation: Correlation | undefined,
+): void {
   const { rules, items } = schema;
   if (rules?.maxItems !== undefined && list.length > rules.maxItems)
     errors.push(tooMany(path, list.length, rules.maxItems));
   if (rules?.minItems !== undefined && list.length < rules.minItems) {
     errors.push(invalid(path, list.length, `${path} in body should have at least ${rules.minItems} items`));
   }
-  if (items !== undefined) for (const [at, item] of list.entries()) check(item, items, `${path}[${at}]`, errors);
-  if (schema.listType !== "map" && schema.listType !== "set") return;
-  const seen = new Set<string>();
-  for (const [at, item] of list.entries()) {
-    const shown = schema.listType === "set" ? item : keysOf(item, schema.listKeys ?? []);
-    const identity = canonicalJson(shown);
-    if (seen.has(identity)) errors.push(duplicate(`${path}[${at}]`, shown));
-    seen.add(identity);
-  }
+  if (items === undefined) return;
+  for (const [at, item] of list.entries()) check(item, items, `${path}[${at}]`, errors, correlation?.index(at));
 }
 
-const keysOf = (item: unknown, keys: readonly string[]): Members =>
-  Object.fromEntries(
-    [...keys].sort().flatMap((key) => (isObject(item) && item[key] !== undefined ? [[key, item[key]]] : [])),
-  );
-
-function checkMembers(value: Members, schema: Schema, path: string, errors: FieldError[]): void {
+function checkMembers(
+  value: Members,
+  schema: Schema,
+  path: string,
+  errors: FieldError[],
+  correlation: Correlation | undefined,
+): void {
   const { rules, properties, additional } = schema;
   const at = (key: string) => (path === "" ? key : `${path}.${key}`);
   if (rules?.maxProperties !== undefined || rules?.minProperties !== undefined) {
@@ -124,7 +141,9 @@ function checkMembers(value: Members, schema: Schema, path: string, errors: Fiel
   for (const key of schema.required ?? []) if (value[key] === undefined) errors.push(required(at(key)));
   for (const key of Object.keys(value)) {
     const known = properties && Object.hasOwn(properties, key) ? properties[key] : additional;
-    if (known !== undefined && value[key] !== undefined) check(value[key], known, at(key), errors);
+    if (known === undefined || value[key] === undefined) continue;
+    const isType = path === "" && (key === "kind" || key === "apiVersion");
+    check(value[key], known, at(key), errors, isType ? undefined : correlation?.key(key));
   }
 }
 
@@ -133,7 +152,7 @@ const nowhere = "<nil>";
 
 function checkJunctors(value: unknown, rules: ValueRules, path: string, errors: FieldError[]): void {
   const passes = (schema: Schema): boolean => validateCustom(value, schema, path).length === 0;
-  for (const schema of rules.allOf ?? []) check(value, schema, path, errors);
+  for (const schema of rules.allOf ?? []) check(value, schema, path, errors, undefined);
   if (rules.anyOf !== undefined && !rules.anyOf.some(passes)) {
     errors.push(invalid(nowhere, "", `${JSON.stringify(path)} must validate at least one schema (anyOf)`));
     errors.push(...closest(value, rules.anyOf, path));

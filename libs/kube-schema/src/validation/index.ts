@@ -1,9 +1,9 @@
+import { isDnsLabel, isDnsSubdomain, isPathSegment, type NameRule } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import type { FieldError } from "../field-error.js";
 import type { BuiltinKind } from "../kinds.js";
 import { validateCrd } from "./crd.js";
 import { validateMetadata } from "./metadata.js";
-import { isDnsLabel, isDnsSubdomain, isPathSegment, type NameRule } from "./names.js";
 import * as others from "./others.js";
 import { validatePodSpec, validatePodUpdate } from "./pod.js";
 import { validateByDefinition } from "./required.js";

@@ -1,7 +1,7 @@
 import { deepEqual } from "@tiphys/canonical-json";
+import { isLabelValue, isQualifiedName, type NameRule } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { type FieldError, forbidden, invalid, required, tooLong } from "../field-error.js";
-import { isLabelValue, isQualifiedName, type NameRule } from "./names.js";
 
 const annotationBytes = 256 * 1024;
 const immutable = "field is immutable";

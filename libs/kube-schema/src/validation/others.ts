@@ -1,9 +1,9 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas and defaulted before
 import { deepEqual } from "@tiphys/canonical-json";
+import { isConfigKey, isDns1035Label, isDnsLabel, isDnsSubdomain, isPortNumber } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, tooLong } from "../field-error.js";
 import { validateLabels, validateSelector } from "./metadata.js";
-import { isConfigKey, isDns1035Label, isDnsLabel, isDnsSubdomain, isPortNumber } from "./names.js";
 import { validatePort } from "./pod.js";
 
 const largestMap = 1024 * 1024;

@@ -1,10 +1,18 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas and defaulted before
 import { deepEqual } from "@tiphys/canonical-json";
+import {
+  compareQuantities,
+  isDnsLabel,
+  isDnsSubdomain,
+  isEnvName,
+  isPortName,
+  isPortNumber,
+  isQualifiedName,
+  parseQuantity,
+} from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { duplicate, type FieldError, forbidden, invalid, notFound, notSupported, required } from "../field-error.js";
-import { compareQuantities, parseQuantity } from "../quantity.js";
 import { validateLabels } from "./metadata.js";
-import { isDnsLabel, isDnsSubdomain, isEnvName, isPortName, isPortNumber, isQualifiedName } from "./names.js";
 
 const nonNegative = "must be greater than or equal to 0";
 

@@ -1,0 +1,3 @@
+export * from "./ip.js";
+export * from "./names.js";
+export * from "./quantity.js";
