@@ -1,6 +1,81 @@
 import { randomBytes } from "node:crypto";
-import { describeWith } from "@tiphys/testing";
-import { CRDS, openSides, type Side, type Sides } from "./sides.js";
+import { readFile } from "node:fs/promises";
+import { systemClock } from "@tiphys/clock";
+import { loadKubeconfig } from "@tiphys/kube";
+import { silentLogger } from "@tiphys/telemetry";
+import { describeWith, realClusterKubeconfig } from "@tiphys/testing";
+import { createEmbeddedKube } from "../index.js";
+import { type RawAnswer, raw, until } from "../testing.js";
+
+type Connection = Parameters<typeof raw>[0];
+
+/** One of the two servers that have to answer alike. */
+interface Side {
+  request(method: string, path: string, body?: unknown, type?: string): Promise<RawAnswer>;
+}
+
+interface Sides {
+  readonly embedded: Side;
+  readonly real: Side;
+  /** A namespace of this run on both. */
+  readonly namespace: string;
+  /** Creates a definition on both, and waits until it is served there. */
+  define(crd: object): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The embedded server and the real control plane, with a namespace that is gone afterwards. */
+async function openSides(): Promise<Sides> {
+  const kube = await createEmbeddedKube({ clock: systemClock(), random: randomBytes, log: silentLogger });
+  const { kubeconfig } = await kube.listen({ host: "127.0.0.1", port: 0 });
+  const own = await loadKubeconfig({ text: kubeconfig });
+  const real = await loadKubeconfig({ text: await readFile(realClusterKubeconfig() ?? "", "utf8") });
+  const bearer = typeof real.token === "object" ? real.token.reveal() : undefined;
+  const side = (connection: Connection): Side => ({
+    request: (method, path, body, type) =>
+      raw(
+        connection,
+        method,
+        path,
+        body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
+        type ? { "content-type": type } : {},
+      ),
+  });
+  const embedded = side(own);
+  const there = side({ ...real, ...(bearer ? { bearer } : {}) });
+  const both = [embedded, there];
+  const namespace = `tiphys-d-${randomBytes(4).toString("hex")}`;
+  const definitions: string[] = [];
+  for (const one of both) await one.request("POST", "/api/v1/namespaces", { metadata: { name: namespace } });
+  return {
+    embedded,
+    real: there,
+    namespace,
+    async define(crd) {
+      const { metadata, spec } = crd as {
+        metadata: { name: string };
+        spec: { group: string; names: { plural: string }; versions: { name: string }[] };
+      };
+      definitions.push(metadata.name);
+      for (const one of both) {
+        const { code, text } = await one.request("POST", CRDS, crd);
+        if (code !== 201) throw new Error(`${one === embedded ? "embedded" : "real"}: ${code} ${text}`);
+        await until(
+          async () =>
+            (await one.request("GET", `/apis/${spec.group}/${spec.versions[0]!.name}/${spec.names.plural}`)).code ===
+            200,
+        );
+      }
+    },
+    async close() {
+      for (const name of definitions) for (const one of both) await one.request("DELETE", `${CRDS}/${name}`);
+      for (const one of both) await one.request("DELETE", `/api/v1/namespaces/${namespace}`);
+      await kube.stop();
+    },
+  };
+}
+
+const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 const GROUP = `r${randomBytes(4).toString("hex")}.tests.tiphys.dev`;
 
