@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas before
+
+import { isDns1035Label, isDnsSubdomain } from "@tiphys/kube-values";
 import { type FieldError, invalid, notSupported, required } from "../field-error.js";
-import { isDns1035Label, isDnsSubdomain } from "./names.js";
 
 // What makes sense of the kinds that tell the control plane itself how to work, beyond what their schemas say.
 
