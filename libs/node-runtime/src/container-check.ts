@@ -4,6 +4,7 @@ import type { ContainerProcess } from "./container-process.js";
 import type { Execution } from "./container-setup.js";
 import type { PodContext } from "./deps.js";
 import { enterContainer } from "./exec/enter.js";
+import { checkGrpc } from "./grpc-check.js";
 import { checkHttp, checkTcp } from "./probe-check.js";
 import type { ProbeSpec } from "./probes.js";
 import type { PodRecord } from "./record.js";
@@ -17,7 +18,7 @@ interface Checked {
 
 const EXEC_OUTPUT_BYTES = 64 * 1024;
 
-/** Runs the exec, httpGet or tcpSocket handler of a probe or hook; undefined when it passed. */
+/** Runs the exec, httpGet, tcpSocket or grpc handler of a probe or hook; undefined when it passed. */
 export async function checkContainer(
   context: PodContext,
   record: PodRecord,
@@ -27,11 +28,12 @@ export async function checkContainer(
   timeoutMs: number,
 ): Promise<string | undefined> {
   if (probe["exec"]) return execute(context, entry, probe["exec"].command ?? [], timeoutMs);
-  const target = probe["httpGet"] ?? probe["tcpSocket"];
+  const target = probe["httpGet"] ?? probe["tcpSocket"] ?? probe["grpc"];
   if (!target) return "the probe names no handler";
   const port = hostPort(record, container, target.port);
   if (port === undefined) return `port ${target.port} is not one of the container's`;
   const host = target.host ?? "127.0.0.1";
+  if (probe["grpc"]) return checkGrpc(host, port, target.service ?? "", timeoutMs);
   if (probe["tcpSocket"]) return checkTcp(host, port, timeoutMs);
   const headers = Object.fromEntries(
     (target.httpHeaders ?? []).map((header: { name: string; value: string }) => [header.name, header.value]),

@@ -14,7 +14,8 @@ export type ProcessEnd = { readonly code: number; readonly at?: number } | "unkn
 export interface ContainerProcess {
   readonly pid: number;
   readonly ended: Promise<ProcessEnd>;
-  signal(signal: NodeJS.Signals): Promise<void>;
+  /** By name or number. */
+  signal(signal: NodeJS.Signals | number): Promise<void>;
   /** Ends all of it at once. */
   destroy(): Promise<void>;
   /** Pid of the first process inside the container, for entering its namespaces. */
@@ -23,6 +24,8 @@ export interface ContainerProcess {
 
 /** How often an adopted process, which is no child of ours, is looked at. */
 const LOOK_MS = 200;
+/** How often a sandbox is asked for the process inside of it: about ten seconds, on a busy machine. */
+const INNER_LOOKS = 150;
 /** A shim tells its pid a few milliseconds after its claim. */
 const SHIM_MS = 1000;
 
@@ -113,10 +116,10 @@ function handle(
     over = true;
   });
   const childPid = async (): Promise<number | undefined> => {
-    for (let i = 0; i < 100 && !over; i++) {
+    for (let i = 0; i < INNER_LOOKS && !over; i++) {
       const found = /"child-pid":\s*(\d+)/.exec((await read(dir, "info")) ?? "");
       if (found) return Number(found[1]);
-      await sleep(clock, 10);
+      await sleep(clock, Math.min(10 + i, 100));
     }
     return undefined;
   };
@@ -127,7 +130,8 @@ function handle(
     async signal(signal) {
       const target = await childPid();
       if (target === undefined || over) return;
-      if (kind === "process") {
+      const reaper = kind === "bubblewrap" && (await read(`/proc/${target}`, "comm")) === "bwrap";
+      if (!reaper) {
         signalProcess(target, signal);
         return;
       }
@@ -139,6 +143,12 @@ function handle(
     async destroy() {
       const target = await childPid();
       if (over) return;
+      if (kind === "unshare" && target !== undefined) {
+        // It takes its child along, and tells of a killed child only by a code of its own.
+        const outer = (await processTable()).find((row) => row.pid === target)?.parent;
+        if (outer !== undefined && outer > 1) signalProcess(outer, "SIGKILL");
+        return;
+      }
       if (kind === "bubblewrap" && target !== undefined) {
         signalProcess(target, "SIGKILL");
         return;

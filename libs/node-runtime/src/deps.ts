@@ -4,9 +4,13 @@ import type { RandomBytes } from "@tiphys/identity";
 import type { Informers, KubeClient } from "@tiphys/kube";
 import type { KubeObject } from "@tiphys/resources";
 import type { Logger, Metrics } from "@tiphys/telemetry";
+import type { Cgroups } from "./cgroups.js";
+import type { Accounts } from "./identity.js";
+import type { ImageManager, PullSettings } from "./image-manager.js";
 import type { ImageTable } from "./images.js";
+import type { ObjectWatch } from "./object-watch.js";
 import type { SandboxKind } from "./sandbox.js";
-import type { VolumeSources } from "./volumes.js";
+import type { VolumeSources } from "./volume-content.js";
 
 export interface NodeRuntimeDeps {
   /** Acts as the kubelet of `nodeName`. */
@@ -22,6 +26,15 @@ export interface NodeRuntimeDeps {
   readonly spawner: Spawner;
   /** Asked before the default table. */
   readonly images?: ImageTable;
+  /** Where images come from that the table has not; without it they are not pulled. */
+  readonly pull?: PullSettings;
+  /**
+   * How pods run that do not say (annotation `tiphys.dev/node-mode`): with this node's short-cuts ("fast", the default),
+   * or "literal", as on any kubelet.
+   */
+  readonly mode?: "fast" | "literal";
+  /** Host folders that pods may mount as `hostPath`, with all that is below them; none by default. */
+  readonly hostPaths?: readonly string[];
   /** Range of the pods' addresses; 10.244.0.0/16 by default. */
   readonly podCidr?: string;
   /** Environment of every container, such as the proxy's. */
@@ -37,7 +50,7 @@ export interface NodeRuntimeDeps {
     readonly clientCa: string;
     readonly clientNames?: readonly string[];
   };
-  /** "auto" (the default) is bubblewrap where it works. */
+  /** "auto" (the default) is bubblewrap where it works, else unshare, else plain processes. */
   readonly sandbox?: "auto" | SandboxKind;
   /**
    * What a graceful stop does to running pods: end them (the default), leave them for the next start to adopt, or end
@@ -60,7 +73,16 @@ export interface PodContext {
   readonly node: string;
   readonly path: string;
   readonly hostIP: string;
-  readonly images: ImageTable;
+  readonly images: ImageManager;
+  readonly objects: ObjectWatch;
+  /** Absent where this process cannot limit others. */
+  readonly cgroups?: Cgroups;
+  /** Absent where this process cannot become other users. */
+  readonly identityTools?: string;
+  /** True when roots of images can be overlays here. */
+  readonly overlay: () => Promise<boolean>;
+  /** The host's users and groups. */
+  readonly accounts: () => Promise<Accounts>;
   readonly sources: (pod: KubeObject) => VolumeSources;
   readonly event: (pod: KubeObject, type: "Normal" | "Warning", reason: string, message: string) => void;
 }

@@ -1,5 +1,7 @@
+import { cpus, totalmem } from "node:os";
 import type { KubeObject } from "@tiphys/resources";
 import { fieldOf } from "./field-ref.js";
+import { quantity } from "./quantity.js";
 
 /** How the environment's sources are read; undefined is "not there". */
 export interface EnvSources {
@@ -88,27 +90,11 @@ export function expand(text: string, env: Readonly<Record<string, string>>): str
   );
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 1024,
-  Mi: 1024 ** 2,
-  Gi: 1024 ** 3,
-  Ti: 1024 ** 4,
-  m: 1e-3,
-};
-
-function quantity(text: string): number {
-  const [, number, unit] = /^([0-9.]+)([A-Za-z]*)$/.exec(text) ?? [];
-  return Number(number ?? 0) * (UNITS[unit ?? ""] ?? 1);
-}
-
-function resourceOf(container: Container, ref: { resource: string; divisor?: string }): string {
+/** A container's request or limit as a number of `divisor`s; an absent limit is what the node has. */
+export function resourceOf(container: Container, ref: { resource: string; divisor?: string }): string {
   const [group, name] = ref.resource.split(".");
-  const value = container["resources"]?.[group ?? ""]?.[name ?? ""];
-  const divisor = quantity(String(ref.divisor ?? "1")) || 1;
-  return String(Math.ceil(quantity(String(value ?? "0")) / divisor));
+  const own = container["resources"]?.[group ?? ""]?.[name ?? ""];
+  const value = own ?? (group === "limits" ? { cpu: cpus().length, memory: totalmem() }[name ?? ""] : undefined);
+  const divisor = quantity(ref.divisor ?? "1") || 1;
+  return String(Math.ceil(quantity(value) / divisor));
 }

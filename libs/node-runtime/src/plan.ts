@@ -4,7 +4,8 @@ import { type ContainerRecord, isAlive, newContainer, type PodOutcome, type PodR
 /** What to do next for one pod. Several containers may start at once; stops come with what a user reads about them. */
 export interface PodPlan {
   readonly start: readonly string[];
-  readonly stop: readonly { readonly container: string; readonly reason: string }[];
+  /** `changed`: it starts again whatever the restart policy says. */
+  readonly stop: readonly { readonly container: string; readonly reason: string; readonly changed?: true }[];
   /** The pod's end, once nothing of it runs. */
   readonly outcome?: PodOutcome;
   /** The pod is being deleted and nothing of it runs: the object can go. */
@@ -14,12 +15,12 @@ export interface PodPlan {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a container as the API gives it
-type Container = Record<string, any> & { name: string };
+export type PodContainer = Record<string, any> & { name: string };
 
-export const mainContainers = (pod: KubeObject): readonly Container[] => pod["spec"]?.containers ?? [];
-export const initContainers = (pod: KubeObject): readonly Container[] => pod["spec"]?.initContainers ?? [];
-export const isSidecar = (container: Container): boolean => container["restartPolicy"] === "Always";
-export const allContainers = (pod: KubeObject): readonly Container[] => [
+export const mainContainers = (pod: KubeObject): readonly PodContainer[] => pod["spec"]?.containers ?? [];
+export const initContainers = (pod: KubeObject): readonly PodContainer[] => pod["spec"]?.initContainers ?? [];
+export const isSidecar = (container: PodContainer): boolean => container["restartPolicy"] === "Always";
+export const allContainers = (pod: KubeObject): readonly PodContainer[] => [
   ...initContainers(pod),
   ...mainContainers(pod),
 ];
@@ -39,9 +40,26 @@ export function nextBackOff(record: Pick<ContainerRecord, "backOff" | "state">):
 
 type RestartPolicy = "Always" | "OnFailure" | "Never";
 
+interface RestartRule {
+  readonly action?: string;
+  readonly exitCodes?: { readonly operator?: string; readonly values?: readonly number[] };
+}
+
+/** Whether a container that ended with `exitCode` starts again: by its own rules, its own policy, then the pod's. */
+export function restarts(pod: KubeObject, container: PodContainer, exitCode: number): boolean {
+  for (const { action, exitCodes } of (container["restartPolicyRules"] ?? []) as RestartRule[]) {
+    const listed = exitCodes?.values?.includes(exitCode) ?? false;
+    if (action === "Restart" && exitCodes && (exitCodes.operator === "NotIn" ? !listed : listed)) return true;
+  }
+  const policy: RestartPolicy = container["restartPolicy"] ?? pod["spec"]?.restartPolicy ?? "Always";
+  return policy === "Always" || (policy === "OnFailure" && exitCode !== 0);
+}
+
+/** How long after a failed pull its reason becomes the waiting for the next one. */
+export const PULL_SHOWN_MS = 2000;
+
 export function planPod(pod: KubeObject, record: PodRecord, now: number): PodPlan {
   const spec = pod["spec"] ?? {};
-  const policy: RestartPolicy = spec.restartPolicy ?? "Always";
   const of = (name: string) => record.containers[name] ?? newContainer();
   const sidecars = initContainers(pod).filter(isSidecar);
   const mains = mainContainers(pod);
@@ -62,6 +80,9 @@ export function planPod(pod: KubeObject, record: PodRecord, now: number): PodPla
   if (pod.metadata.deletionTimestamp)
     return end(record.outcome ?? endOf(mains.map(({ name }) => of(name))), "the pod is being deleted");
   if (record.outcome) return end(undefined, "the pod has ended");
+  if (record.evicted) {
+    return end({ phase: "Failed", reason: "Evicted", message: record.evicted }, record.evicted);
+  }
   const deadline =
     spec.activeDeadlineSeconds === undefined ? undefined : record.startTime + spec.activeDeadlineSeconds * 1000;
   if (deadline !== undefined && now >= deadline) {
@@ -70,57 +91,71 @@ export function planPod(pod: KubeObject, record: PodRecord, now: number): PodPla
   }
 
   const start: string[] = [];
-  const stop: { container: string; reason: string }[] = [];
+  const stop: { container: string; reason: string; changed?: true }[] = [];
   const times: number[] = deadline === undefined ? [] : [deadline];
   const result = (): PodPlan => ({ start, stop, ...(times.length > 0 ? { lookAgainAt: Math.min(...times) } : {}) });
 
   /** Starts a container whose time has come. */
   const begin = (name: string) => {
-    const { retryAt } = of(name);
-    if (retryAt !== undefined && now < retryAt) times.push(retryAt);
-    else start.push(name);
+    const { retryAt, state, waitingSince } = of(name);
+    if (retryAt === undefined || now >= retryAt) {
+      start.push(name);
+      return;
+    }
+    times.push(retryAt);
+    if (state.phase === "waiting" && state.reason === "ErrImagePull" && waitingSince !== undefined) {
+      times.push(waitingSince + PULL_SHOWN_MS);
+    }
   };
-  const check = (name: string) => {
-    const { unhealthy } = of(name);
+  const check = (container: PodContainer) => {
+    const { unhealthy, specImage } = of(container.name);
+    const { name } = container;
     if (unhealthy !== undefined) stop.push({ container: name, reason: unhealthy });
+    else if (specImage !== undefined && specImage !== container["image"]) {
+      stop.push({ container: name, reason: `Container ${name} definition changed, will be restarted`, changed: true });
+    }
   };
 
+  // Once a main container has started, sidecars that end hold nothing up any more.
+  const begun = mains.some(({ name }) => of(name).attempt > 0);
   let initialized = true;
   for (const container of initContainers(pod)) {
-    const { state, started } = of(container.name);
+    const { state, started, restart } = of(container.name);
     if (isSidecar(container)) {
-      if (state.phase === "running" || state.phase === "starting") check(container.name);
+      if (state.phase === "running" || state.phase === "starting") check(container);
       else begin(container.name);
-      if (state.phase !== "running" || !started) {
+      if (!begun && (state.phase !== "running" || !started)) {
         initialized = false;
         break;
       }
       continue;
     }
-    if (state.phase === "terminated" && state.exitCode === 0) continue;
+    if (begun || (state.phase === "terminated" && state.exitCode === 0)) continue;
     initialized = false;
     if (state.phase === "waiting") begin(container.name);
     else if (state.phase === "terminated") {
-      if (policy === "Never") return end({ phase: "Failed" }, `init container ${container.name} failed`);
+      if (!restart && !restarts(pod, container, state.exitCode)) {
+        return end({ phase: "Failed" }, `init container ${container.name} failed`);
+      }
       begin(container.name);
-    }
+    } else check(container);
     break;
   }
   if (!initialized) return result();
 
   let unfinished = false;
   let failed = false;
-  for (const { name } of mains) {
-    const { state } = of(name);
+  for (const container of mains) {
+    const { state, restart } = of(container.name);
     if (state.phase === "terminated") {
-      const again = policy === "Always" || (policy === "OnFailure" && state.exitCode !== 0);
-      if (again) begin(name);
+      const again = restart === true || restarts(pod, container, state.exitCode);
+      if (again) begin(container.name);
       else failed ||= state.exitCode !== 0;
       unfinished ||= again;
     } else {
       unfinished = true;
-      if (state.phase === "waiting") begin(name);
-      else check(name);
+      if (state.phase === "waiting") begin(container.name);
+      else check(container);
     }
   }
   if (unfinished) return result();

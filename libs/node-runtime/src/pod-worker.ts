@@ -1,10 +1,12 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sleep } from "@tiphys/clock";
 import { messageOf } from "@tiphys/errors";
 import { compareResourceVersions, isNotFound } from "@tiphys/kube";
 import { type KubeObject, keyOf, types } from "@tiphys/resources";
+import type { ContainerGroup } from "./cgroups.js";
 import { checkContainer } from "./container-check.js";
+import { stopSignal, terminationMessage } from "./container-end.js";
 import {
   attemptFolder,
   type ContainerProcess,
@@ -14,20 +16,25 @@ import {
 } from "./container-process.js";
 import { bareExecution, type Execution, prepareExecution } from "./container-setup.js";
 import type { PodContext } from "./deps.js";
+import { hasDiskLimits, passedDiskLimit } from "./disk-usage.js";
 import { ContainerConfigError } from "./env.js";
 import type { Attachable } from "./exec/attach.js";
 import { type ContainerInput, inputFor, reopenInput } from "./exec/container-input.js";
 import type { Entrance } from "./exec/enter.js";
 import { terminalLaunch } from "./exec/terminal.js";
 import { FORWARDERS, forwardersOf } from "./forwarders.js";
-import { resolveImage } from "./images.js";
+import { ImageError, type RunnableImage } from "./image-manager.js";
+import { isLiteral } from "./literal.js";
 import { type LogRecorder, recordLog } from "./log-store.js";
-import { NOT_HONOURED, notHonoured, unsupported } from "./not-honoured.js";
-import { allContainers, nextBackOff, planPod } from "./plan.js";
+import { NOT_HONOURED, notHonoured, plainProblem, unsupported } from "./not-honoured.js";
+import { allContainers, nextBackOff, type PodContainer, PULL_SHOWN_MS, planPod } from "./plan.js";
 import { type ProbeSpec, runProbes } from "./probes.js";
+import { quantity } from "./quantity.js";
 import { type ContainerRecord, isAlive, newContainer, type PodRecord, type Terminated } from "./record.js";
-import { findProgram, launch } from "./sandbox.js";
+import { removeRoot } from "./rootfs.js";
+import { launch } from "./sandbox.js";
 import { podStatus } from "./status.js";
+import { startVolumeRefresh, type VolumeRefresh } from "./volume-refresh.js";
 import { prepareVolumes } from "./volumes.js";
 
 /** One container as it runs now. */
@@ -37,6 +44,8 @@ interface Live {
   readonly abort: AbortController;
   readonly execution: Execution;
   readonly input?: ContainerInput;
+  readonly image: RunnableImage | undefined;
+  readonly group: ContainerGroup | undefined;
   /** Resolves once its end is recorded. */
   handled: Promise<void>;
   stopping?: boolean;
@@ -64,10 +73,14 @@ export interface PodWorker {
 }
 
 const CONFIG_RETRY_MS = 1000;
+/** How often a pod with limits on its disk use is measured. */
+const DISK_LOOK_MS = 10_000;
+const MINIMUM_GRACE_MS = 2000;
+/** No end of a container is waited for longer than this, whatever a hook does. */
+const HOOK_MS = 3600_000;
 const IMAGE_RETRY_MS = 10_000;
 const LONGEST_IMAGE_RETRY_MS = 300_000;
 const STATUS_RETRY_MS = 1000;
-const TERMINATION_MESSAGE_BYTES = 4096;
 
 const SHUTDOWN = { reason: "Terminated", message: "Pod was terminated because its node was stopped" };
 
@@ -81,13 +94,23 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
   let stopped = false;
   let draining = false;
   let forgotten = false;
-  let volumesReady = false;
+  let refresh: VolumeRefresh | undefined;
+  /** Images that are being fetched, by container. */
+  const fetching = new Map<string, AbortController>();
+  /** Images that are ready for the next start, by container. */
+  const fetched = new Map<string, RunnableImage | ImageError>();
+  /** Containers whose postStart hook runs: what comes after them waits. */
+  const hooked = new Set<string>();
+  const volumes = join(dir, "volumes");
+  const powers = { kind, users: context.identityTools !== undefined, limits: context.cgroups !== undefined };
+  const sandboxProblem = kind === "process" ? plainProblem(first) : undefined;
   let running: Promise<void> | undefined;
   let again = false;
   let cancelTimer: (() => void) | undefined;
   let ending: Promise<void>[] = [];
 
   const now = () => clock.now().getTime();
+  const address = { hostIP, ...(sandboxProblem ? { sandboxProblem } : {}) };
   const facts = { podIP: record.ip, hostIP };
   const attemptDir = (container: string, attempt: number) => join(dir, "containers", container, String(attempt));
   const of = (name: string): ContainerRecord => {
@@ -136,19 +159,59 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     cancelTimer = at === undefined || stopped ? undefined : clock.at(new Date(at), wake);
   }
 
+  /** A failed pull becomes the waiting for the next one. */
+  function showBackOffs(): void {
+    for (const container of allContainers(pod)) {
+      const own = record.containers[container.name];
+      if (own?.state.phase !== "waiting" || own.state.reason !== "ErrImagePull") continue;
+      if (now() < (own.waitingSince ?? 0) + PULL_SHOWN_MS) continue;
+      const message = `Back-off pulling image "${container["image"]}"`;
+      context.event(pod, "Normal", "BackOff", message);
+      context.event(pod, "Warning", "Failed", "Error: ImagePullBackOff");
+      own.state = {
+        phase: "waiting",
+        reason: "ImagePullBackOff",
+        message: `${message}: ErrImagePull: ${own.state.message}`,
+      };
+    }
+  }
+
+  let diskLookAt: number | undefined;
+  /** Ends a pod that wrote more than it may. */
+  async function measureDisk(): Promise<void> {
+    if (record.outcome || record.evicted || !hasDiskLimits(pod)) return;
+    if (diskLookAt !== undefined && now() < diskLookAt) return;
+    diskLookAt = now() + DISK_LOOK_MS;
+    const problem = await passedDiskLimit(pod, volumes, (name) => attemptDir(name, of(name).attempt));
+    if (problem === undefined) return;
+    record.evicted = problem;
+    context.event(pod, "Warning", "Evicted", problem);
+    await save();
+  }
+
   async function pass(): Promise<void> {
+    await measureDisk();
     for (;;) {
+      showBackOffs();
       const plan = planPod(pod, record, now());
       if (plan.outcome && !record.outcome) {
         record.outcome = draining && plan.outcome.phase === "Failed" ? { ...plan.outcome, ...SHUTDOWN } : plan.outcome;
         await save();
       }
       if (draining) return writeStatus();
-      for (const { container, reason } of plan.stop) void end(container, reason);
-      for (const name of plan.start) await begin(name);
-      lookAgain(plan.lookAgainAt);
+      for (const { container, reason, changed } of plan.stop) {
+        if (changed) of(container).restart = true;
+        void end(container, reason, graceOf(container));
+      }
+      let begun = false;
+      for (const name of plan.start) {
+        if (hooked.size > 0) break;
+        begun = (await begin(name)) || begun;
+      }
+      const times = [plan.lookAgainAt, diskLookAt].filter((time) => time !== undefined);
+      lookAgain(times.length > 0 ? Math.min(...times) : undefined);
       // What just started may let the next container start.
-      if (plan.start.length > 0 && !again && !stopped) continue;
+      if (begun && !again && !stopped) continue;
       await writeStatus();
       if (plan.remove) await remove();
       return;
@@ -170,95 +233,162 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     own.state = { phase: "waiting", reason, message };
   }
 
-  async function begin(name: string): Promise<void> {
+  /** Fetches a container's image beside the passes; true when it is there, or known not to be. */
+  function imageOf(container: PodContainer): RunnableImage | ImageError | undefined {
+    const { name } = container;
+    const ready = fetched.get(name) ?? context.images.hosted(container["image"] ?? "", isLiteral(context, pod));
+    if (ready) return ready;
+    if (fetching.has(name)) return undefined;
+    const abort = new AbortController();
+    fetching.set(name, abort);
+    const done = (result: RunnableImage | ImageError) => {
+      fetching.delete(name);
+      if (abort.signal.aborted) return;
+      fetched.set(name, result);
+      wake();
+    };
+    const failed = (error: unknown) =>
+      done(error instanceof ImageError ? error : new ImageError("ErrImagePull", messageOf(error)));
+    void clock.track(context.images.ensure(pod, container, isLiteral(context, pod), abort.signal)).then(done, failed);
+    return undefined;
+  }
+
+  function imageMissing(own: ContainerRecord, error: ImageError): Promise<void> {
+    const backOff = Math.min((own.backOff ?? IMAGE_RETRY_MS / 2) * 2, LONGEST_IMAGE_RETRY_MS);
+    const again = own.state.phase === "waiting" && own.state.reason === error.reason;
+    wait(own, error.reason, error.message, backOff);
+    own.backOff = backOff;
+    own.waitingSince = now();
+    if (!again) {
+      if (error.reason === "InvalidImageName") context.event(pod, "Warning", "InspectFailed", error.message);
+      context.event(pod, "Warning", "Failed", `Error: ${error.reason}`);
+    }
+    return save();
+  }
+
+  /** Starts a container, or says why not; false when its image is still on the way. */
+  async function begin(name: string): Promise<boolean> {
     const own = of(name);
     const container = allContainers(pod).find((one) => one.name === name);
-    if (!container || isAlive(own)) return;
-    const image = resolveImage(
-      container["image"] ?? "",
-      context.images,
-      (program) => findProgram(program, context.path) !== undefined,
-    );
-    if (!image.runnable) {
-      const backOff = Math.min((own.backOff ?? IMAGE_RETRY_MS / 2) * 2, LONGEST_IMAGE_RETRY_MS);
-      const repeated = own.state.phase === "waiting" && own.state.reason !== "ContainerCreating";
-      if (!repeated)
-        context.event(pod, "Warning", "Failed", `Failed to pull image "${container["image"]}": ${image.message}`);
-      const reason = image.reason === "ErrImagePull" && repeated ? "ImagePullBackOff" : image.reason;
-      wait(
-        own,
-        reason,
-        repeated ? `Back-off pulling image "${container["image"]}": ${image.message}` : image.message,
-        backOff,
-      );
-      own.backOff = backOff;
-      return save();
+    if (!container || isAlive(own)) return true;
+    const image = imageOf(container);
+    if (image === undefined) return false;
+    fetched.delete(name);
+    if (image instanceof ImageError) {
+      await imageMissing(own, image);
+      return true;
     }
     const attempt = own.attempt + 1;
     const folder = attemptDir(name, attempt);
     let execution: Execution;
+    let group: ContainerGroup | undefined;
     try {
-      const problem = unsupported(pod);
+      const problem = sandboxProblem ?? unsupported(pod, container);
       if (problem) throw new ContainerConfigError(problem);
-      if (!volumesReady) {
-        await prepareVolumes(pod, join(dir, "volumes"), context.sources(pod), facts);
-        volumesReady = true;
-      }
-      execution = await prepareExecution(context, pod, record, container, image.entry, {
-        volumes: join(dir, "volumes"),
-        folder,
-      });
+      await mountVolumes();
+      execution = await prepareExecution(context, pod, record, container, image, foldersOf(folder), true);
+      await attemptFolder(folder);
+      group = await limit(container, attempt);
     } catch (error) {
-      const config = error instanceof ContainerConfigError;
-      const mount = config && error.message.startsWith("MountVolume");
-      if (!config) log.warn("container cannot be prepared", { container: name, error: messageOf(error) });
-      if (own.state.phase !== "waiting" || own.state.message !== messageOf(error)) {
-        context.event(pod, "Warning", mount ? "FailedMount" : "Failed", messageOf(error));
-      }
-      wait(own, mount ? "ContainerCreating" : "CreateContainerConfigError", messageOf(error), CONFIG_RETRY_MS);
-      return save();
+      await notConfigured(own, name, error);
+      return true;
     }
     if (own.state.phase === "waiting" && own.restarts === 0 && !own.last) own.backOff = undefined;
     if (own.state.phase === "terminated") own.last = own.state;
     if (own.last) own.restarts++;
     own.attempt = attempt;
-    own.imageId = `tiphys://host/${image.entry.pattern}`;
+    own.imageId = image.imageId;
+    own.imageName = image.name;
+    own.specImage = container["image"];
     own.retryAt = undefined;
     own.unhealthy = undefined;
+    own.restart = undefined;
+    own.waitingSince = undefined;
     own.ready = false;
     own.started = false;
     own.state = { phase: "starting" };
-    await attemptFolder(folder);
+    const { identity } = execution.command;
+    if (identity)
+      own.user = { uid: identity.uid, gid: identity.gid, supplementalGroups: [identity.gid, ...identity.groups] };
     // Recorded before it happens: a start that we do not live to see is found by its folder.
     await save();
     const missing = execution.missingProgram;
     if (missing) {
-      const message = `exec: "${missing}": no such program in the container`;
-      await writeFile(join(folder, "log"), `${message}\n`);
+      const problem = missing.includes("/")
+        ? `stat ${missing}: no such file or directory`
+        : "executable file not found in $PATH";
+      const message = `failed to create containerd task: failed to create shim task: OCI runtime create failed: unable to start container process: exec: "${missing}": ${problem}`;
+      await writeFile(join(folder, "log"), `exec: "${missing}": ${problem}\n`);
+      context.event(pod, "Warning", "Failed", `Error: ${message}`);
       await ended(name, { code: 128 }, { reason: "StartError", message });
-      return;
+      return true;
     }
     try {
+      const command = group ? { ...execution.command, groups: group.join } : execution.command;
       const input = await inputFor(spawner, folder, container);
-      const command = terminalLaunch(context, folder, container, execution.command, (one) =>
-        launch(kind, one, context),
-      );
-      const process = await startContainer(folder, kind, command, { spawner, clock });
+      const line = terminalLaunch(context, folder, container, command, (one) => launch(kind, one, context));
+      const process = await startContainer(folder, kind, line, { spawner, clock });
       own.state = { phase: "running", startedAt: now() };
-      attach(name, container, execution, process, folder, input);
+      // As many events as a kubelet writes, where the image is one: a program of the host is to start quickly.
+      if (image.files) {
+        context.event(pod, "Normal", "Created", "Container created");
+        context.event(pod, "Normal", "Started", "Container started");
+      }
+      attach(name, container, { process, execution, image, group, ...(input ? { input } : {}) }, folder);
       await save();
     } catch (error) {
+      await group?.remove();
       await ended(name, { code: 128 }, { reason: "StartError", message: messageOf(error) });
     }
+    return true;
+  }
+
+  const foldersOf = (attempt: string) => ({ pod: dir, volumes, attempt });
+
+  async function mountVolumes(): Promise<void> {
+    if (refresh) return;
+    const ends = await prepareVolumes(pod, volumes, context.sources(pod), facts, {
+      now: () => clock.now(),
+      ...(deps.hostPaths ? { hostPaths: deps.hostPaths } : {}),
+    });
+    keepFresh(ends);
+  }
+
+  function keepFresh(ends: ReadonlyMap<string, number>): void {
+    if (stopped) return;
+    const { objects, sources } = context;
+    refresh = startVolumeRefresh({ pod: () => pod, dir: volumes, sources, facts, objects, clock, log, ends });
+  }
+
+  const groupName = (name: string, attempt: number) => `${record.uid}-${name}-${attempt}`;
+
+  async function limit(container: PodContainer, attempt: number): Promise<ContainerGroup | undefined> {
+    const { memory, cpu } = container["resources"]?.limits ?? {};
+    if (!context.cgroups || (memory === undefined && cpu === undefined)) return undefined;
+    return context.cgroups.create(groupName(container.name, attempt), {
+      ...(memory === undefined ? {} : { memory: quantity(memory) }),
+      ...(cpu === undefined ? {} : { cpu: quantity(cpu) }),
+    });
+  }
+
+  async function notConfigured(own: ContainerRecord, name: string, error: unknown): Promise<void> {
+    const config = error instanceof ContainerConfigError;
+    const message = messageOf(error);
+    const mount = config && message.startsWith("MountVolume");
+    if (!config) log.warn("container cannot be prepared", { container: name, error: message });
+    if (own.state.phase !== "waiting" || own.state.message !== message) {
+      context.event(pod, "Warning", mount ? "FailedMount" : "Failed", mount ? message : `Error: ${message}`);
+    }
+    wait(own, mount ? "ContainerCreating" : "CreateContainerConfigError", message, CONFIG_RETRY_MS);
+    await save();
   }
 
   function attach(
     name: string,
-    container: ProbeSpec,
-    execution: Execution,
-    process: ContainerProcess,
+    container: PodContainer,
+    { process, execution, image, group, input }: Pick<Live, "process" | "execution" | "image" | "group" | "input">,
     folder: string,
-    input: ContainerInput | undefined,
+    adopted = false,
   ): void {
     const own = of(name);
     const entry: Live = {
@@ -267,6 +397,8 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
       recorder: recordLog(folder, clock),
       abort: new AbortController(),
       execution,
+      image,
+      group,
       handled: Promise.resolve(),
     };
     live.set(name, entry);
@@ -278,8 +410,9 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
       apply();
       wake();
     };
+    if (!adopted) void afterStart(name, container, entry);
     runProbes(
-      container,
+      container as ProbeSpec,
       {
         check: (probe, timeoutMs) => checkContainer(context, record, entry, container, probe, timeoutMs),
         started: () =>
@@ -303,27 +436,70 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
       },
       clock,
       entry.abort.signal,
+      { eager: !isLiteral(context, pod) },
     );
   }
 
+  /** Runs the postStart hook; a container whose hook fails is ended. */
+  async function afterStart(name: string, container: PodContainer, entry: Live): Promise<void> {
+    const hook: ProbeSpec | undefined = container["lifecycle"]?.postStart;
+    if (!hook) return;
+    hooked.add(name);
+    const problem = await runHook(entry, container, hook, HOOK_MS).catch(messageOf);
+    hooked.delete(name);
+    if (problem !== undefined && live.get(name) === entry && !entry.stopping) {
+      log.debug("postStart hook failed", { container: name, error: problem });
+      context.event(pod, "Warning", "FailedPostStartHook", "PostStartHook failed");
+      void end(name, "FailedPostStartHook");
+    }
+    wake();
+  }
+
+  /** Undefined when the hook has done its work. */
+  async function runHook(
+    entry: Live,
+    container: PodContainer,
+    hook: ProbeSpec,
+    left: number,
+  ): Promise<string | undefined> {
+    if (!hook["sleep"]) return checkContainer(context, record, entry, container, hook, left);
+    const limit = new AbortController();
+    const pause = sleep(clock, Math.min(left, hook["sleep"].seconds * 1000), limit.signal).catch(() => {});
+    await Promise.race([pause, entry.process.ended]);
+    limit.abort();
+    return undefined;
+  }
+
+  /** A probe may give less time than the pod. */
+  function graceOf(name: string): number | undefined {
+    const container = allContainers(pod).find((one) => one.name === name);
+    const { unhealthy } = of(name);
+    const probe = unhealthy?.includes("startup") ? "startupProbe" : unhealthy ? "livenessProbe" : undefined;
+    return probe === undefined ? undefined : container?.[probe]?.terminationGracePeriodSeconds;
+  }
+
   /** Ends a container: preStop, TERM, and KILL when the grace period is over. Once per process. */
-  function end(name: string, reason: string): Promise<void> {
+  function end(name: string, reason: string, givenGrace?: number): Promise<void> {
     const entry = live.get(name);
     if (!entry || entry.stopping) return Promise.resolve();
     entry.stopping = true;
-    const grace: number = pod.metadata.deletionGracePeriodSeconds ?? pod["spec"]?.terminationGracePeriodSeconds ?? 30;
+    const grace: number =
+      pod.metadata.deletionGracePeriodSeconds ?? givenGrace ?? pod["spec"]?.terminationGracePeriodSeconds ?? 30;
     const deadline = now() + grace * 1000;
     const container = allContainers(pod).find((one) => one.name === name);
     const work = async () => {
-      context.event(pod, "Normal", "Killing", `Stopping container ${name}: ${reason}`);
+      const own = reason.includes("restarted") || reason === "FailedPostStartHook";
+      context.event(pod, "Normal", "Killing", own ? reason : `Stopping container ${name}`);
       const preStop = container?.["lifecycle"]?.preStop;
-      if (preStop && grace > 0) await runPreStop(entry, container!, preStop, deadline - now());
-      await entry.process.signal("SIGTERM");
+      if (preStop && grace > 0) {
+        const problem = await runHook(entry, container!, preStop, deadline - now());
+        if (problem !== undefined) context.event(pod, "Warning", "FailedPreStopHook", "PreStopHook failed");
+      }
+      // Two seconds are left for the signal even when the hook took all, as kubelets do.
+      const until = Math.max(deadline, Math.min(now() + MINIMUM_GRACE_MS, now() + grace * 1000));
+      await entry.process.signal(stopSignal(container, entry.image?.stopSignal));
       const left = new AbortController();
-      await Promise.race([
-        entry.process.ended,
-        sleep(clock, Math.max(0, deadline - now()), left.signal).catch(() => {}),
-      ]);
+      await Promise.race([entry.process.ended, sleep(clock, Math.max(0, until - now()), left.signal).catch(() => {})]);
       left.abort();
       await entry.process.destroy();
     };
@@ -337,18 +513,6 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     return done;
   }
 
-  async function runPreStop(entry: Live, container: ProbeSpec, hook: ProbeSpec, left: number): Promise<void> {
-    const limit = new AbortController();
-    if (hook["sleep"]) {
-      const pause = sleep(clock, Math.min(left, hook["sleep"].seconds * 1000), limit.signal).catch(() => {});
-      await Promise.race([pause, entry.process.ended]);
-      limit.abort();
-      return;
-    }
-    const problem = await checkContainer(context, record, entry, container, hook, left);
-    if (problem) context.event(pod, "Warning", "FailedPreStopHook", problem);
-  }
-
   async function ended(name: string, end: ProcessEnd, given?: { reason: string; message: string }): Promise<void> {
     const own = of(name);
     const entry = live.get(name);
@@ -359,13 +523,21 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     // Who stopped has handed the record over: with two writers, one of the writes would fail or be lost.
     if (stopped) return;
     const startedAt = own.state.phase === "running" ? own.state.startedAt : undefined;
-    const message = given?.message ?? (await terminationMessage(name, own.attempt));
-    const code = end === "unknown" ? 137 : end.code;
+    const oomKilled = (await entry?.group?.outOfMemory()) === true;
+    // unshare has a code of its own for a child that was killed.
+    const killed = end === "unknown" || (kind === "unshare" && end.code === 1 && oomKilled);
+    const code = killed ? 137 : end.code;
+    const container = allContainers(pod).find((one) => one.name === name);
+    const folder = attemptDir(name, own.attempt);
+    const message = given?.message ?? (await terminationMessage(container, folder, code !== 0));
+    const outOfMemory = code === 137 && oomKilled;
+    await entry?.group?.remove();
+    await removeRoot(folder);
     const terminated: Terminated = {
       phase: "terminated",
       exitCode: code,
       ...(code > 128 && code < 160 && !given ? { signal: code - 128 } : {}),
-      reason: given?.reason ?? (end === "unknown" ? "ContainerStatusUnknown" : code === 0 ? "Completed" : "Error"),
+      reason: given?.reason ?? endReason(end, code, outOfMemory),
       ...(message
         ? { message }
         : end === "unknown"
@@ -386,19 +558,9 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     await save().finally(wake);
   }
 
-  async function terminationMessage(name: string, attempt: number): Promise<string | undefined> {
-    const text = await readFile(join(attemptDir(name, attempt), "termination"), "utf8").catch(() => "");
-    if (text !== "") return text.slice(0, TERMINATION_MESSAGE_BYTES);
-    const container = allContainers(pod).find((one) => one.name === name);
-    const own = of(name);
-    if (container?.["terminationMessagePolicy"] !== "FallbackToLogsOnError" || own.state.phase !== "running")
-      return undefined;
-    return (await readFile(join(attemptDir(name, attempt), "log"), "utf8").catch(() => "")).slice(-2048) || undefined;
-  }
-
   async function writeStatus(): Promise<void> {
     if (stopped) return;
-    const wanted = podStatus(pod, record, { hostIP }, now()) as Record<string, unknown>;
+    const wanted = podStatus(pod, record, address, now()) as Record<string, unknown>;
     const before = pod["status"] ?? {};
     const status: Record<string, unknown> = {};
     for (const [field, value] of Object.entries(wanted)) {
@@ -408,7 +570,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     const annotations: Record<string, string | null> = {};
     for (const [name, value] of [
       [FORWARDERS, forwardersOf(record, pod)],
-      [NOT_HONOURED, notHonoured(pod).join(",") || undefined],
+      [NOT_HONOURED, notHonoured(pod, powers).join(",") || undefined],
     ] as const) {
       if (pod.metadata.annotations?.[name] !== value) annotations[name] = value ?? null;
     }
@@ -427,6 +589,17 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     }
   }
 
+  async function renewVolumes(): Promise<void> {
+    const ends = await prepareVolumes(pod, volumes, context.sources(pod), facts, {
+      now: () => clock.now(),
+      ...(deps.hostPaths ? { hostPaths: deps.hostPaths } : {}),
+    }).catch((error) => {
+      log.debug("mounted files are not renewed", { error: messageOf(error) });
+      return new Map<string, number>();
+    });
+    keepFresh(ends);
+  }
+
   return {
     record,
     get pod() {
@@ -434,12 +607,19 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     },
     update(next) {
       const [old, fresh] = [pod.metadata.resourceVersion ?? "0", next.metadata.resourceVersion ?? "0"];
-      if (compareResourceVersions(old, fresh) < 0) pod = next;
+      if (compareResourceVersions(old, fresh) < 0) {
+        const shown = (one: KubeObject) => JSON.stringify([one.metadata.labels, one.metadata.annotations]);
+        const changed = refresh !== undefined && shown(pod) !== shown(next);
+        pod = next;
+        if (changed) refresh?.podChanged();
+      }
+      if (next.metadata.deletionTimestamp) for (const abort of fetching.values()) abort.abort();
       wake();
     },
     wake,
     async adopt() {
-      volumesReady = true;
+      // Tokens that ran out while nobody looked are renewed at once, as all of them are.
+      if (Object.values(record.containers).some(isAlive)) await renewVolumes();
       for (const [name, own] of Object.entries(record.containers)) {
         if (!isAlive(own)) continue;
         const folder = attemptDir(name, own.attempt);
@@ -453,21 +633,29 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
         else {
           if (own.state.phase === "starting") own.state = { phase: "running", startedAt: now() };
           log.info("container adopted", { container: name, pid: found.process.pid });
-          const image = resolveImage(container?.["image"] ?? "", context.images, () => true);
-          const entry = image.runnable ? image.entry : { pattern: "" };
-          const folders = { volumes: join(dir, "volumes"), folder };
+          const image = await context.images
+            .find(pod, container?.["image"] ?? "", isLiteral(context, pod))
+            .catch(() => undefined);
           // What it was started with may be gone by now; only commands run inside of it later would miss that.
-          const execution = await prepareExecution(context, pod, record, container!, entry, folders).catch((error) => {
+          const execution = await (image
+            ? prepareExecution(context, pod, record, container!, image, foldersOf(folder), false)
+            : Promise.reject(new ContainerConfigError("its image is gone"))
+          ).catch((error) => {
             log.warn("environment of an adopted container is incomplete", { container: name, error: messageOf(error) });
             return bareExecution(context, pod, folder);
           });
-          attach(name, container!, execution, found.process, folder, await reopenInput(folder, container!));
+          const group = context.cgroups?.find(groupName(name, own.attempt));
+          const input = await reopenInput(folder, container!);
+          const parts = { process: found.process, execution, image, group, ...(input ? { input } : {}) };
+          attach(name, container!, parts, folder, true);
         }
       }
       await save();
     },
     async destroy() {
       stopped = true;
+      for (const abort of fetching.values()) abort.abort();
+      await refresh?.stop();
       cancelTimer?.();
       const all = [...live.values()];
       for (const entry of all) entry.abort.abort();
@@ -489,6 +677,8 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
         while (running) await running;
       }
       stopped = true;
+      for (const abort of fetching.values()) abort.abort();
+      await refresh?.stop();
       for (const entry of live.values()) {
         entry.abort.abort();
         await entry.recorder.close();
@@ -510,6 +700,12 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     },
     attemptDir,
   };
+}
+
+function endReason(end: ProcessEnd, code: number, outOfMemory: boolean): string {
+  if (end === "unknown") return "ContainerStatusUnknown";
+  if (outOfMemory) return "OOMKilled";
+  return code === 0 ? "Completed" : "Error";
 }
 
 /** Key order does not matter for equality. */

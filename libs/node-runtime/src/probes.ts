@@ -27,19 +27,25 @@ interface Probes {
 const EAGER_MS = 50;
 
 /** Runs a container's probes until `signal` fires. Until the first success they ask more often, but count per period. */
-export function runProbes(container: Probes, hooks: ProbeHooks, clock: Clock, signal: AbortSignal): void {
+export function runProbes(
+  container: Probes,
+  hooks: ProbeHooks,
+  clock: Clock,
+  signal: AbortSignal,
+  { eager = true }: { readonly eager?: boolean } = {},
+): void {
   const afterStart = () => {
     if (signal.aborted) return;
     hooks.started();
     const { readinessProbe, livenessProbe } = container;
     if (readinessProbe) {
-      loop("Readiness", readinessProbe, hooks, clock, signal, {
+      loop("Readiness", readinessProbe, hooks, clock, signal, eager, {
         passed: () => hooks.ready(true),
         failed: () => hooks.ready(false),
       });
     } else hooks.ready(true);
     if (livenessProbe) {
-      loop("Liveness", livenessProbe, hooks, clock, signal, {
+      loop("Liveness", livenessProbe, hooks, clock, signal, eager, {
         passed() {},
         failed: () => hooks.unhealthy("Container failed liveness probe, will be restarted"),
       });
@@ -52,7 +58,7 @@ export function runProbes(container: Probes, hooks: ProbeHooks, clock: Clock, si
   }
   const done = new AbortController();
   signal.addEventListener("abort", () => done.abort(), { once: true });
-  loop("Startup", startupProbe, hooks, clock, done.signal, {
+  loop("Startup", startupProbe, hooks, clock, done.signal, eager, {
     passed() {
       done.abort();
       afterStart();
@@ -70,13 +76,14 @@ function loop(
   hooks: ProbeHooks,
   clock: Clock,
   signal: AbortSignal,
+  eager: boolean,
   outcome: { passed(): void; failed(): void },
 ): void {
   const period = (probe["periodSeconds"] ?? 10) * 1000;
   const timeout = (probe["timeoutSeconds"] ?? 1) * 1000;
   const run = async () => {
     await sleep(clock, (probe["initialDelaySeconds"] ?? 0) * 1000, signal);
-    let everPassed = kind === "Liveness";
+    let everPassed = kind === "Liveness" || !eager;
     let pause = EAGER_MS;
     let successes = 0;
     let failures = 0;

@@ -51,7 +51,7 @@ export async function commandLine(pid: number): Promise<string | undefined> {
 }
 
 /** Sends a signal; false when the process is gone. */
-export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+export function signalProcess(pid: number, signal: NodeJS.Signals | number): boolean {
   try {
     process.kill(pid, signal);
     return true;

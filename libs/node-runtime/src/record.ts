@@ -32,6 +32,16 @@ export interface ContainerRecord {
   /** Set when a probe wants the process ended. */
   unhealthy?: string;
   imageId?: string;
+  /** The image's name as status shows it. */
+  imageName?: string;
+  /** What the spec named when it was started: another name since then means a restart. */
+  specImage?: string;
+  /** Started anew whatever the restart policy says, as its definition has changed. */
+  restart?: true;
+  /** When it began to wait for its image, milliseconds since 1970. */
+  waitingSince?: number;
+  /** Who its process is. */
+  user?: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };
 }
 
 export interface PodOutcome {
@@ -51,6 +61,8 @@ export interface PodRecord {
   readonly startTime: number;
   containers: Record<string, ContainerRecord>;
   outcome?: PodOutcome;
+  /** Set when the pod used more of the node than it may: it ends with this. */
+  evicted?: string;
 }
 
 export const newContainer = (reason = "ContainerCreating"): ContainerRecord => ({

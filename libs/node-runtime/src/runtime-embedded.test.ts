@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describeWith, programPath } from "@tiphys/testing";
 import { embeddedCluster } from "./testing/embedded-cluster.js";
+import { describeImages } from "./testing/image-scenarios.js";
+import { describeLifecycle } from "./testing/lifecycle-scenarios.js";
 import { startTestNode } from "./testing/node-scenarios.js";
 import { describeNode } from "./testing/runtime-scenarios.js";
 
@@ -57,3 +59,9 @@ describeWith(["kubectl"], "kubectl logs", () => {
     }
   });
 });
+
+describeWith(["bwrap", "docker-registry"], "images on the embedded API", () => describeImages(embeddedCluster));
+describeWith(["docker-registry"], "images with unshare on the embedded API", () =>
+  describeImages(embeddedCluster, { sandbox: "unshare" }),
+);
+describeWith(["bwrap"], "pods' lives on the embedded API", () => describeLifecycle(embeddedCluster));

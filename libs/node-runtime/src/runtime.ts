@@ -3,11 +3,14 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { sleep } from "@tiphys/clock";
 import { DataLossError, FailedPreconditionError, messageOf } from "@tiphys/errors";
 import { isNotFound, type LogOptions, statusError } from "@tiphys/kube";
 import { type KubeObject, keyOf, type ObjectKey, types } from "@tiphys/resources";
 import { addressPool, portPool } from "./addresses.js";
+import { openCgroups } from "./cgroups.js";
 import { findContainer } from "./container-process.js";
+import { hostAccounts } from "./container-setup.js";
 import type { NodeRuntimeDeps, PodContext } from "./deps.js";
 import { ContainerConfigError } from "./env.js";
 import { createEvents } from "./events.js";
@@ -15,16 +18,22 @@ import { attachToContainer } from "./exec/attach.js";
 import { execInContainer } from "./exec/exec.js";
 import { podPort, streamProblem } from "./exec/target.js";
 import type { Endpoint } from "./forwarders.js";
-import { defaultImages, resolveImage } from "./images.js";
 import { createKubeletHandler, type KubeletHandler } from "./kubelet-handler.js";
+import { prepareIdentityTools } from "./identity-tools.js";
+import { createImageManager, ImageError } from "./image-manager.js";
+import { defaultImages } from "./images.js";
 import { createKubeletServer, type KubeletServer } from "./kubelet-server.js";
+import { isLiteral } from "./literal.js";
 import { readLog } from "./log-store.js";
 import { createNodeObject } from "./node-object.js";
+import { createObjectWatch } from "./object-watch.js";
 import { allContainers } from "./plan.js";
 import { createPodWorker, type PodWorker } from "./pod-worker.js";
 import type { PodRecord } from "./record.js";
 import { type ClusterResolver, createClusterResolver } from "./resolver.js";
+import { overlayWorks } from "./rootfs.js";
 import { containerPath, findProgram, type SandboxKind } from "./sandbox.js";
+import { removeVolumes } from "./volumes.js";
 
 export interface NodeRuntime {
   readonly name: string;
@@ -41,8 +50,15 @@ export interface NodeRuntime {
 }
 
 const DEFAULT_POD_CIDR = "10.244.0.0/16";
+/** How often images that nothing uses are looked for, as kubelets do. */
+const COLLECT_MS = 300_000;
 /** Pods reach the host's loopback through forwarders; this is where the API server finds the node itself. */
 const HOST_IP = "127.0.0.1";
+const unshareProbe = (): readonly string[] => [
+  ...["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"],
+  ...(process.getuid?.() === 0 ? [] : ["--map-root-user"]),
+  ...["/bin/sh", "-c", "mount -t tmpfs tmpfs /tmp && mount -t proc proc /proc"],
+];
 const BWRAP_PROBE = ["--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"];
 
 /** A kubelet whose containers are processes of this host. It talks to the API as a kubelet does, and to nothing else. */
@@ -60,6 +76,7 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
   const runningPods = deps.metrics.gauge("tiphys_node_pods", "Pods that this node runs");
   const creating = new Map<string, Promise<void>>();
   const drops = new Set<Promise<void>>();
+  const collecting = new AbortController();
   let kind: SandboxKind = "process";
   let context: PodContext;
   let unsubscribe: (() => void) | undefined;
@@ -68,19 +85,32 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
   let state: "new" | "running" | "stopped" = "new";
 
   const bwrap = findProgram("bwrap", path) ?? "bwrap";
-  async function chooseSandbox(): Promise<SandboxKind> {
-    const wanted = deps.sandbox ?? "auto";
-    if (wanted === "process") return "process";
-    const problem = existsSync(bwrap)
-      ? await promisify(execFile)(bwrap, BWRAP_PROBE).then(
+  const works = (program: string, args: readonly string[]) =>
+    existsSync(program)
+      ? promisify(execFile)(program, [...args]).then(
           () => undefined,
           (error) => messageOf(error),
         )
-      : "bwrap is not installed";
-    if (problem === undefined) return "bubblewrap";
-    if (wanted === "bubblewrap") {
+      : Promise.resolve(`${program} is not installed`);
+
+  async function chooseSandbox(): Promise<SandboxKind> {
+    const wanted = deps.sandbox ?? "auto";
+    if (wanted === "process") return "process";
+    const problems: string[] = [];
+    const kinds = [
+      ["bubblewrap", bwrap, BWRAP_PROBE],
+      ["unshare", findProgram("unshare", path) ?? "unshare", unshareProbe()],
+    ] as const;
+    for (const [name, program, probe] of kinds) {
+      if (wanted !== "auto" && wanted !== name) continue;
+      const problem = await works(program, probe);
+      if (problem === undefined) return name;
+      problems.push(problem);
+    }
+    const problem = problems.join("; ");
+    if (wanted !== "auto") {
       throw new FailedPreconditionError(
-        `sandbox "bubblewrap" does not work here (${problem}): install it, or use "process"`,
+        `sandbox "${wanted}" does not work here (${problem}): install it, or use another`,
       );
     }
     log.warn("no sandbox: pods run as plain processes of this user", { reason: problem });
@@ -98,10 +128,17 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
     return {
       configMap: (name) => find(types.configMaps, namespace, name),
       secret: (name) => find(types.secrets, namespace, name),
-      imageRoot(reference) {
-        const image = resolveImage(reference, context.images, (program) => findProgram(program, path) !== undefined);
-        if (!image.runnable) throw new ContainerConfigError(image.message);
-        if (image.entry.root) return image.entry.root;
+      async imageRoot(reference) {
+        const volume = { name: "image", image: reference };
+        const literal = isLiteral({ deps }, pod);
+        try {
+          const image = await context.images.ensure(pod, volume, literal, new AbortController().signal);
+          const root = image.files ?? image.entry.root;
+          if (root) return root;
+        } catch (error) {
+          if (!(error instanceof ImageError)) throw error;
+          throw new ContainerConfigError(error.message);
+        }
         throw new ContainerConfigError(
           `image "${reference}" has no files of its own on this node: it cannot be a volume`,
         );
@@ -119,7 +156,11 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
           },
         };
         const answer = await client.create(types.serviceAccounts, request, { subresource: "token" });
-        return String(answer["status"]?.token ?? "");
+        const expiresAt = Date.parse(answer["status"]?.expirationTimestamp ?? "");
+        return {
+          token: String(answer["status"]?.token ?? ""),
+          ...(Number.isNaN(expiresAt) ? {} : { expiresAt }),
+        };
       },
     };
   };
@@ -173,9 +214,11 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
     const worker = workers.get(uid);
     if (!worker) return;
     await worker.destroy();
+    context.images.release(uid);
     workers.delete(uid);
     runningPods.set(workers.size);
     release(worker.record);
+    await removeVolumes(uid);
     await rm(join(pods, uid), { recursive: true, force: true });
   }
 
@@ -223,7 +266,18 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
       await found.process.destroy();
       await found.process.ended;
     }
+    await removeVolumes(record.uid);
     await rm(join(pods, record.uid), { recursive: true, force: true });
+  }
+
+  async function collectImages(): Promise<void> {
+    while (!collecting.signal.aborted) {
+      await sleep(clock, COLLECT_MS, collecting.signal).catch(() => {});
+      if (collecting.signal.aborted) return;
+      await context.images
+        .collect()
+        .catch((error) => log.warn("unused images are not removed", { error: messageOf(error) }));
+    }
   }
 
   function onChange(type: "added" | "modified" | "deleted", pod: KubeObject): void {
@@ -325,6 +379,11 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
     name: `node-runtime/${nodeName}`,
     async start() {
       kind = await chooseSandbox();
+      await mkdir(deps.dir, { recursive: true });
+      const cgroups = kind === "process" ? undefined : await openCgroups(nodeName, log);
+      const identityTools = kind === "process" ? undefined : await prepareIdentityTools(deps.dir, deps.spawner);
+      let overlay: Promise<boolean> | undefined;
+      let accounts: ReturnType<typeof hostAccounts> | undefined;
       context = {
         deps,
         client,
@@ -333,7 +392,28 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
         node,
         path,
         hostIP: HOST_IP,
-        images: [...(deps.images ?? []), ...defaultImages],
+        images: createImageManager({
+          table: [...(deps.images ?? []), ...defaultImages],
+          has: (program) => findProgram(program, path) !== undefined,
+          ...(deps.pull ? { pull: deps.pull } : {}),
+          dir: join(deps.dir, "images"),
+          clock,
+          log,
+          event: events.write,
+          secret: (pod, name) => find(types.secrets, pod.metadata.namespace ?? "default", name),
+          serviceAccount: (pod, name) => find(types.serviceAccounts, pod.metadata.namespace ?? "default", name),
+        }),
+        objects: createObjectWatch(client, clock, log),
+        ...(cgroups ? { cgroups } : {}),
+        ...(identityTools ? { identityTools } : {}),
+        overlay: () => {
+          overlay ??= overlayWorks(deps.dir, deps.spawner);
+          return overlay;
+        },
+        accounts: () => {
+          accounts ??= hostAccounts();
+          return accounts;
+        },
         event: events.write,
         sources,
       };
@@ -361,6 +441,7 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
         log,
       );
       state = "running";
+      void collectImages();
       await recover();
       await nodeObject.start();
       unsubscribe = informer.onChange(({ type, object }) => onChange(type, object));
@@ -372,11 +453,13 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
       unsubscribe?.();
       await Promise.allSettled(creating.values());
       await nodeObject?.stop();
+      collecting.abort();
       const { onStop = "kill" } = deps;
       const ends = (pod: KubeObject) =>
         onStop === "kill" || (onStop === "keep-jobs" && (pod["spec"]?.restartPolicy ?? "Always") === "Always");
       await Promise.all([...workers.values()].map((worker) => worker.stop(ends(worker.pod))));
       await Promise.all(drops);
+      context.objects.stop();
       await events.flush();
       await server?.close();
     },

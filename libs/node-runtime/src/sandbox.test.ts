@@ -1,7 +1,12 @@
 import { type Command, launch } from "./sandbox.js";
 
 const command: Command = {
-  argv: ["sh", "-c", 'cat /data/in > /tmp/out; ls "/data/sub/x" /database -o=/data', "/data"],
+  argv: [
+    "sh",
+    "-c",
+    'cat /data/in > /tmp/out; ls "/data/sub/x" /database -o=/data; echo > /dev/termination-log',
+    "/data",
+  ],
   env: { PATH: "/usr/bin:/data/bin", A: "/data", B: "/dataset" },
   workingDir: "/data/sub",
   mounts: [
@@ -15,20 +20,33 @@ const command: Command = {
 const tools = { bwrap: "/usr/bin/bwrap", node: "/opt/node/bin/node" };
 
 describe("launch", () => {
-  it("without a sandbox rewrites whole mount paths, once", () => {
-    const { argv, env } = launch("process", command, tools);
+  it("without a sandbox rewrites /tmp and the termination message, and nothing else", () => {
+    const { argv, env, cwd } = launch("process", command, tools);
     expect(argv.slice(4)).toEqual([
       "sh",
       "-c",
-      'cat /tmp/host/data/in > /tmp/scratch/tmp/out; ls "/tmp/host/sub/x" /database -o=/tmp/host/data',
-      "/tmp/host/data",
+      'cat /data/in > /tmp/scratch/tmp/out; ls "/data/sub/x" /database -o=/data; echo > /tmp/host/term',
+      "/data",
     ]);
-    expect(env).toEqual({
-      TMPDIR: "/tmp/scratch/tmp",
-      PATH: "/usr/bin:/tmp/host/data/bin",
-      A: "/tmp/host/data",
-      B: "/dataset",
-    });
+    expect(env).toEqual({ TMPDIR: "/tmp/scratch/tmp", PATH: "/usr/bin:/data/bin", A: "/data", B: "/dataset" });
+    expect(cwd).toBe("/tmp/scratch");
+  });
+
+  it("gives an image its own root, its user and what it may do", () => {
+    const identity = { uid: 5, gid: 6, groups: [7], capabilities: [], home: "/" };
+    const root = { lower: "/i/a:b", merged: "/c/merged", overlay: { upper: "/c/up", work: "/c/work" } };
+    const { argv } = launch(
+      "bubblewrap",
+      { ...command, root, identity, first: true, readOnlyRoot: true },
+      { ...tools, identityTools: "/tools" },
+    );
+    const text = argv.join(" ");
+    expect(text).toContain("lowerdir=/i/a\\:b,upperdir=/c/up,workdir=/c/work /c/merged");
+    expect(text).toContain("--bind /c/merged / ");
+    expect(text).toContain("--as-pid-1");
+    expect(text).toMatch(/--remount-ro \/ --chdir/);
+    expect(text).toMatch(/setpriv --reuid 5 --regid 6 --groups 7 .*-- sh -c/);
+    expect(text).not.toContain("--ro-bind /usr /usr");
   });
 
   it("in a sandbox shows programs, mounts and nothing of the home", () => {

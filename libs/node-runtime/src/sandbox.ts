@@ -1,8 +1,12 @@
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Identity } from "./identity.js";
+import { LOADER, TOOLS, withIdentity } from "./identity-tools.js";
+import { overlayOptions, type RootFolder } from "./rootfs.js";
+import { unshared } from "./sandbox-unshare.js";
 import type { Mount } from "./volumes.js";
 
-export type SandboxKind = "bubblewrap" | "process";
+export type SandboxKind = "bubblewrap" | "unshare" | "process";
 
 export interface Command {
   readonly argv: readonly string[];
@@ -14,6 +18,15 @@ export interface Command {
   readonly scratch: string;
   /** Host file of the container's termination message and where the container sees it. */
   readonly terminationLog: { readonly source: string; readonly target: string };
+  /** The image's own files; without it the container sees the host's programs. */
+  readonly root?: RootFolder;
+  readonly readOnlyRoot?: boolean;
+  /** Absent: this process's own user with all it may do. */
+  readonly identity?: Identity;
+  /** The command is process 1, which gets no signal that it does not handle, as on a kubelet. */
+  readonly first?: boolean;
+  /** Files of control groups that the container joins. */
+  readonly groups?: readonly string[];
 }
 
 export interface Launch {
@@ -21,6 +34,25 @@ export interface Launch {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
 }
+
+export interface LaunchTools {
+  readonly bwrap: string;
+  readonly node: string;
+  /** Folder with the programs that change a process's user inside of any image; absent where that cannot be. */
+  readonly identityTools?: string;
+}
+
+/** One thing that a sandbox does to the container's view of files, in order. */
+export type ViewStep =
+  | {
+      readonly do: "bind";
+      readonly source: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      readonly optional?: boolean;
+    }
+  | { readonly do: "symlink"; readonly source: string; readonly target: string }
+  | { readonly do: "proc" | "dev" | "tmpfs" | "dir"; readonly target: string };
 
 /** Parts of /etc that programs expect; nothing of the machine's own secrets. */
 const ETC = [
@@ -44,77 +76,151 @@ const ETC = [
 ];
 const ROOTS = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
 
-/** Writes the pid of what runs to fd 3 as bubblewrap does, so that both kinds are signalled alike. */
+const MASKED = ["/proc/kcore", "/proc/keys", "/proc/sysrq-trigger", "/proc/timer_list"];
+
+/** Writes the pid of what runs to fd 3 as bubblewrap does, so that all kinds are signalled alike. */
 const PLAIN = 'echo "{\\"child-pid\\": $$}" >&3; exec 3>&-; exec "$@"';
+/** Joins control groups, then goes on. What cannot be joined does not keep a container from running. */
+const JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1"; shift; done 2>/dev/null; shift; exec "$@"';
+/** Mounts the container's root where only it sees it: the mount ends with its namespace. */
+const OVERLAY = 'mount -t overlay overlay -o "$1" "$2" && shift 2 && exec "$@"';
 
 /** The folder of an installation to show for the program at `path`: `/opt/node/bin/node` → `/opt/node`. */
 const installOf = (path: string): string => dirname(dirname(path));
 
 /** The command line that runs `command` on this host. */
-export function launch(kind: SandboxKind, command: Command, tools: { bwrap: string; node: string }): Launch {
-  return kind === "bubblewrap" ? sandboxed(command, tools) : plain(command);
+export function launch(kind: SandboxKind, command: Command, tools: LaunchTools): Launch {
+  if (kind === "process") return plain(command);
+  const inner = withIdentity(command.identity, command.argv, tools.identityTools, kind === "unshare");
+  let argv =
+    kind === "bubblewrap"
+      ? sandboxed({ ...command, argv: inner }, viewOf(command, tools), tools)
+      : unshared({ ...command, argv: inner }, viewOf(command, tools));
+  const overlay = command.root?.overlay;
+  if (overlay && kind === "bubblewrap") {
+    const options = overlayOptions(command.root!.lower, overlay.upper, overlay.work);
+    argv = [
+      "unshare",
+      "-m",
+      "--propagation",
+      "private",
+      "/bin/sh",
+      "-c",
+      OVERLAY,
+      "tiphys-root",
+      options,
+      command.root!.merged,
+      ...argv,
+    ];
+  }
+  return { argv: joining(command, argv), env: command.env, cwd: "/" };
 }
 
-function sandboxed(command: Command, { bwrap, node }: { bwrap: string; node: string }): Launch {
-  const args = ["--die-with-parent", "--unshare-pid", "--unshare-uts", "--unshare-ipc", "--hostname", command.hostname];
-  args.push("--info-fd", "3", "--ro-bind", "/usr", "/usr");
-  for (const name of ROOTS) {
-    const path = `/${name}`;
-    if (!existsSync(path)) continue;
-    if (lstatSync(path).isSymbolicLink()) args.push("--symlink", readlinkSync(path), path);
-    else args.push("--ro-bind", path, path);
+const joining = ({ groups = [] }: Command, argv: readonly string[]): readonly string[] =>
+  groups.length === 0 ? argv : ["/bin/sh", "-c", JOIN, "tiphys-join", ...groups, "--", ...argv];
+
+/** What the container sees, besides its root. */
+export function viewOf(command: Command, { node, identityTools }: LaunchTools): readonly ViewStep[] {
+  const steps: ViewStep[] = [];
+  if (!command.root) {
+    steps.push({ do: "bind", source: "/usr", target: "/usr", readOnly: true });
+    for (const name of ROOTS) {
+      const path = `/${name}`;
+      if (!existsSync(path)) continue;
+      if (lstatSync(path).isSymbolicLink()) steps.push({ do: "symlink", source: readlinkSync(path), target: path });
+      else steps.push({ do: "bind", source: path, target: path, readOnly: true });
+    }
+    const install = installOf(node);
+    if (!install.startsWith("/usr") && install !== "/")
+      steps.push({ do: "bind", source: install, target: install, readOnly: true });
   }
-  const install = installOf(node);
-  if (!install.startsWith("/usr") && install !== "/") args.push("--ro-bind", install, install);
-  args.push(
-    "--proc",
-    "/proc",
-    "--dev",
-    "/dev",
-    "--tmpfs",
-    "/tmp",
-    "--dir",
-    "/etc",
-    "--dir",
-    "/root",
-    "--dir",
-    "/var/tmp",
-  );
-  for (const name of ETC) args.push("--ro-bind-try", `/etc/${name}`, `/etc/${name}`);
-  for (const mount of command.mounts) args.push(mount.readOnly ? "--ro-bind" : "--bind", mount.source, mount.target);
-  args.push("--bind", command.terminationLog.source, command.terminationLog.target);
+  steps.push({ do: "proc", target: "/proc" }, { do: "dev", target: "/dev" });
+  if (process.getuid?.() === 0) {
+    // Root may write the kernel's settings and read its memory there: they are the host's.
+    steps.push({ do: "bind", source: "/proc/sys", target: "/proc/sys", readOnly: true });
+    for (const file of MASKED) {
+      if (existsSync(file)) steps.push({ do: "bind", source: "/dev/null", target: file, readOnly: true });
+    }
+  }
+  if (identityTools && command.identity && existsSync(join(identityTools, LOADER))) {
+    steps.push({ do: "bind", source: identityTools, target: TOOLS, readOnly: true });
+  }
+  if (command.root) steps.push({ do: "bind", source: "/sys", target: "/sys", readOnly: true, optional: true });
+  else {
+    steps.push(
+      { do: "tmpfs", target: "/tmp" },
+      { do: "dir", target: "/etc" },
+      { do: "dir", target: "/root" },
+      { do: "dir", target: "/var/tmp" },
+    );
+    for (const name of ETC) {
+      const path = `/etc/${name}`;
+      steps.push({ do: "bind", source: path, target: path, readOnly: true, optional: true });
+    }
+  }
+  for (const { source, target, readOnly } of command.mounts) steps.push({ do: "bind", source, target, readOnly });
+  const { source, target } = command.terminationLog;
+  steps.push({ do: "bind", source, target, readOnly: false });
+  return steps;
+}
+
+function sandboxed(command: Command, view: readonly ViewStep[], { bwrap }: LaunchTools): string[] {
+  const args = ["--die-with-parent", "--unshare-pid", "--unshare-uts", "--unshare-ipc", "--hostname", command.hostname];
+  args.push("--info-fd", "3");
+  if (command.first) args.push("--as-pid-1");
+  const { identity, root } = command;
+  const asRoot = process.getuid?.() === 0;
+  if (identity && asRoot) {
+    args.push("--cap-drop", "ALL");
+    // Those that become another user need to; with that they lose these too.
+    const needed = new Set([
+      ...identity.capabilities,
+      ...(changesUser(identity) ? ["SETUID", "SETGID", "SETPCAP"] : []),
+    ]);
+    for (const capability of [...needed].sort()) args.push("--cap-add", `CAP_${capability}`);
+  } else if (identity && (identity.uid !== 0 || identity.gid !== 0)) {
+    args.push("--unshare-user", "--uid", String(identity.uid), "--gid", String(identity.gid));
+  }
+  if (root) args.push("--bind", root.merged, "/");
+  for (const step of view) {
+    if (step.do === "bind") {
+      const option = `--${step.readOnly ? "ro-" : ""}bind${step.optional ? "-try" : ""}`;
+      args.push(option, step.source, step.target);
+    } else if (step.do === "symlink") args.push("--symlink", step.source, step.target);
+    else args.push(`--${step.do}`, step.target);
+  }
   const cwd = command.workingDir ?? "/";
   if (cwd !== "/") args.push("--dir", cwd);
+  if (command.readOnlyRoot) args.push("--remount-ro", "/");
   args.push("--chdir", cwd, "--", ...command.argv);
-  return { argv: [bwrap, ...args], env: command.env, cwd: "/" };
+  return [bwrap, ...args];
 }
 
+/** True when a process of root has to become somebody else. */
+export const changesUser = ({ uid, gid, groups }: Identity): boolean => uid !== 0 || gid !== 0 || groups.length > 0;
+
 /**
- * Without a sandbox there are no mounts: paths below a mount are rewritten to the host folder they stand for, and /tmp
- * to one of the container's own.
+ * Without a sandbox there are no mounts: only the termination message and /tmp are rewritten, to files of the container's
+ * own. Pods with volumes are refused before they come here.
  */
 function plain(command: Command): Launch {
   const tmp = join(command.scratch, "tmp");
   const sources = new Map<string, string>([["/tmp", tmp]]);
-  for (const { source, target } of [...command.mounts, command.terminationLog]) {
-    sources.set(target.replace(/(.)\/$/, "$1"), source);
-  }
+  sources.set(command.terminationLog.target, command.terminationLog.source);
   const targets = [...sources.keys()].sort((a, b) => b.length - a.length);
   const escaped = targets.map((target) => target.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   // One pass: what was rewritten may look like another mount.
   const paths = new RegExp(`(^|[\\s"'=:,(<>])(${escaped.join("|")})(?=$|[/\\s"':,;)])`, "g");
   const here = (text: string): string =>
     text.replace(paths, (_whole, lead: string, target: string) => lead + sources.get(target));
-  // A working folder that is no mount belongs to an image: the host's folder of that name is another one.
-  const mounted = command.workingDir ? here(command.workingDir) : undefined;
-  const cwd = mounted !== undefined && mounted !== command.workingDir ? mounted : command.scratch;
   return {
     argv: ["/bin/sh", "-c", PLAIN, "tiphys-container", ...command.argv.map(here)],
     env: {
       TMPDIR: tmp,
       ...Object.fromEntries(Object.entries(command.env).map(([name, value]) => [name, here(value)])),
     },
-    cwd: existsSync(cwd) ? cwd : command.scratch,
+    // The folder that the container names belongs to an image: the host's of that name is another one.
+    cwd: command.scratch,
   };
 }
 

@@ -1,15 +1,23 @@
 import type { Condition, KubeObject } from "@tiphys/resources";
-import { allContainers, initContainers, isSidecar, mainContainers } from "./plan.js";
-import { type ContainerRecord, newContainer, type PodRecord, type Terminated } from "./record.js";
+import { goDuration } from "./duration.js";
+import { allContainers, initContainers, isSidecar, mainContainers, type PodContainer, restarts } from "./plan.js";
+import { type ContainerRecord, newContainer, type PodRecord } from "./record.js";
 
 const time = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
 
 export interface NodeAddress {
   readonly hostIP: string;
+  /** Why this node has no sandbox that could run the pod. */
+  readonly sandboxProblem?: string;
 }
 
 /** The status a kubelet would write for `pod`. Conditions of others are kept; times move only with their condition. */
-export function podStatus(pod: KubeObject, record: PodRecord, { hostIP }: NodeAddress, now: number): object {
+export function podStatus(
+  pod: KubeObject,
+  record: PodRecord,
+  { hostIP, sandboxProblem }: NodeAddress,
+  now: number,
+): object {
   const of = (name: string) => record.containers[name] ?? newContainer();
   const outcome = record.outcome;
   const notInitialized = initContainers(pod)
@@ -38,7 +46,11 @@ export function podStatus(pod: KubeObject, record: PodRecord, { hostIP }: NodeAd
   const openGates = gates.filter((gate) => before.find(({ type }) => type === gate)?.status !== "True");
 
   const wanted: Condition[] = [
-    { type: "PodReadyToStartContainers", status: ended ? "False" : "True" },
+    {
+      type: "PodReadyToStartContainers",
+      status: ended || sandboxProblem ? "False" : "True",
+      ...(sandboxProblem ? { reason: "SandboxInsufficient", message: sandboxProblem } : {}),
+    },
     {
       type: "Initialized",
       status: initialized ? "True" : "False",
@@ -76,6 +88,7 @@ export function podStatus(pod: KubeObject, record: PodRecord, { hostIP }: NodeAd
   ];
 
   return {
+    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     phase: outcome?.phase ?? phaseOf(pod, record),
     reason: outcome?.reason ?? null,
     message: outcome?.message ?? null,
@@ -114,7 +127,7 @@ function phaseOf(pod: KubeObject, record: PodRecord): string {
 function containerStatus(
   pod: KubeObject,
   record: PodRecord,
-  container: { name: string; image?: string },
+  container: PodContainer,
   of: (name: string) => ContainerRecord,
   now: number,
 ): object {
@@ -122,7 +135,7 @@ function containerStatus(
   const { state } = own;
   return {
     name: container.name,
-    image: container.image ?? "",
+    image: own.imageName ?? container["image"] ?? "",
     imageID: own.imageId ?? "",
     ...(own.attempt > 0 ? { containerID: `tiphys://${record.uid}/${container.name}/${own.attempt}` } : {}),
     ready: own.ready,
@@ -130,26 +143,30 @@ function containerStatus(
     restartCount: own.restarts,
     state: apiState(record, container.name, state),
     lastState: own.last ? apiState(record, container.name, own.last) : {},
+    ...(container["resources"] && state.phase === "running" ? resourcesOf(container["resources"]) : {}),
+    ...(own.user && own.attempt > 0 ? { user: { linux: own.user } } : {}),
+    ...(container["volumeMounts"]?.length ? { volumeMounts: container["volumeMounts"].map(mountStatus) } : {}),
   };
 }
 
+const resourcesOf = (resources: { requests?: object }) => ({
+  resources,
+  ...(resources.requests ? { allocatedResources: resources.requests } : {}),
+});
+
+const mountStatus = ({ name, mountPath, readOnly }: { name: string; mountPath: string; readOnly?: boolean }) => ({
+  name,
+  mountPath,
+  ...(readOnly ? { readOnly, recursiveReadOnly: "Disabled" } : {}),
+});
+
 /** A container that waits for its next start shows that, and its end as the last state. */
-function crashLooping(
-  pod: KubeObject,
-  container: { name: string },
-  own: ContainerRecord,
-  now: number,
-): ContainerRecord {
+function crashLooping(pod: KubeObject, container: PodContainer, own: ContainerRecord, now: number): ContainerRecord {
   const { state, retryAt, backOff } = own;
   if (state.phase !== "terminated" || !retryAt || retryAt <= now || !backOff) return own;
-  if (pod.metadata.deletionTimestamp || !willRestart(pod, container, state)) return own;
-  const message = `back-off ${backOff / 1000}s restarting failed container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;
+  if (pod.metadata.deletionTimestamp || !restarts(pod, container, state.exitCode)) return own;
+  const message = `back-off ${goDuration(backOff)} restarting failed container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;
   return { ...own, state: { phase: "waiting", reason: "CrashLoopBackOff", message }, last: state };
-}
-
-function willRestart(pod: KubeObject, container: { name: string; restartPolicy?: string }, end: Terminated): boolean {
-  const policy = container.restartPolicy ?? pod["spec"]?.restartPolicy ?? "Always";
-  return policy === "Always" || (policy === "OnFailure" && end.exitCode !== 0);
 }
 
 function apiState(record: PodRecord, name: string, state: ContainerRecord["state"]): object {

@@ -1,8 +1,10 @@
-import { chmod, mkdir, realpath, rm, writeFile } from "node:fs/promises";
-import { dirname, join, normalize } from "node:path";
+import { existsSync } from "node:fs";
+import { chmod, chown, mkdir, readdir, realpath, rm, symlink } from "node:fs/promises";
+import { join } from "node:path";
 import type { KubeObject } from "@tiphys/resources";
-import { ContainerConfigError, decodeSecret, type EnvSources } from "./env.js";
-import { fieldOf } from "./field-ref.js";
+import { writeAtomic } from "./atomic-files.js";
+import { ContainerConfigError, expand } from "./env.js";
+import { contentOf, safe, type Volume, type VolumeSources } from "./volume-content.js";
 
 /** What a container sees at `target`. */
 export interface Mount {
@@ -11,149 +13,93 @@ export interface Mount {
   readonly readOnly: boolean;
 }
 
-export interface VolumeSources extends EnvSources {
-  token(audience: string | undefined, seconds: number): Promise<string>;
-  /** Host folder of an image's files; throws ContainerConfigError when this node has none. */
-  imageRoot(reference: string): string;
+export interface VolumeSettings {
+  /** Host folders that pods may mount as `hostPath`, with all that is below them; none by default. */
+  readonly hostPaths?: readonly string[];
+  readonly now: () => Date;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: volumes as the API gives them
-type Volume = Record<string, any> & { name: string };
-interface File {
-  readonly path: string;
-  readonly data: Buffer;
-  readonly mode?: number;
+const SHARED_MEMORY = "/dev/shm";
+
+/** Where a volume of the pod is on the host. Ids keep pods apart in the folder that all of them share. */
+const memoryFolder = (pod: KubeObject, volume: string): string =>
+  join(SHARED_MEMORY, `tiphys-${pod.metadata.uid}-${volume}`);
+
+const inMemory = (volume: Volume): boolean => volume["emptyDir"]?.medium === "Memory" && existsSync(SHARED_MEMORY);
+
+/** Removes what a pod's volumes keep outside of its folder. */
+export async function removeVolumes(uid: string): Promise<void> {
+  const names = await readdir(SHARED_MEMORY).catch(() => []);
+  for (const name of names) {
+    if (name.startsWith(`tiphys-${uid}-`)) await rm(join(SHARED_MEMORY, name), { recursive: true, force: true });
+  }
 }
 
-const DEFAULT_MODE = 0o644;
+/** Files may be given to a group by root alone. */
+export const fsGroupOf = (pod: KubeObject): number | undefined =>
+  process.getuid?.() === 0 ? pod["spec"]?.securityContext?.fsGroup : undefined;
 
-/** Fills the folders of the pod's volumes under `dir`; throws ContainerConfigError naming what is missing or unsupported. */
+/**
+ * Fills the folders of the pod's volumes under `dir`; throws ContainerConfigError naming what is missing or unsupported.
+ * Gives the soonest end of a token for each volume that has one.
+ */
 export async function prepareVolumes(
   pod: KubeObject,
   dir: string,
   sources: VolumeSources,
   facts: { podIP: string; hostIP: string },
-): Promise<void> {
+  settings: VolumeSettings,
+): Promise<ReadonlyMap<string, number>> {
+  const ends = new Map<string, number>();
+  const group = fsGroupOf(pod);
   for (const volume of (pod["spec"]?.volumes ?? []) as Volume[]) {
     const folder = join(dir, volume.name);
-    await mkdir(folder, { recursive: true });
     if (volume["image"]) {
-      sources.imageRoot(volume["image"].reference ?? "");
+      await sources.imageRoot(volume["image"].reference ?? "");
+      continue;
+    }
+    if (volume["hostPath"]) {
+      await checkHostPath(volume, settings.hostPaths ?? []);
       continue;
     }
     if (volume["emptyDir"]) {
-      await chmod(folder, 0o777);
+      await mkdir(dir, { recursive: true });
+      if (inMemory(volume)) {
+        await mkdir(memoryFolder(pod, volume.name), { recursive: true });
+        await symlink(memoryFolder(pod, volume.name), folder).catch(() => {});
+      } else await mkdir(folder, { recursive: true });
+      await chmod(folder, group === undefined ? 0o777 : 0o2777);
+      if (group !== undefined) await chown(folder, -1, group);
       continue;
     }
-    const files = await filesOf(pod, volume, sources, facts);
-    for (const file of files) {
-      const path = join(folder, safe(volume.name, file.path));
-      await mkdir(dirname(path), { recursive: true });
-      await rm(path, { force: true });
-      await writeFile(path, file.data, { mode: file.mode ?? DEFAULT_MODE });
-      await chmod(path, file.mode ?? DEFAULT_MODE);
-    }
+    const { files, expiresAt } = await contentOf(pod, volume, sources, facts);
+    await mkdir(folder, { recursive: true });
+    await writeAtomic(folder, files, settings.now(), group === undefined ? {} : { group });
+    if (expiresAt !== undefined) ends.set(volume.name, expiresAt);
   }
+  return ends;
 }
 
-/** A path inside its volume, or an error: `..` would leave it. */
-function safe(volume: string, path: string): string {
-  const clean = normalize(path);
-  if (clean.startsWith("..") || clean.startsWith("/")) {
-    throw new ContainerConfigError(`volume ${volume}: path "${path}" leaves the volume`);
-  }
-  return clean;
-}
+const HOST_PATH_TYPES = ["", "DirectoryOrCreate", "Directory", "FileOrCreate", "File"];
 
-async function filesOf(
-  pod: KubeObject,
-  volume: Volume,
-  sources: VolumeSources,
-  facts: { podIP: string; hostIP: string },
-): Promise<File[]> {
-  if (volume["configMap"])
-    return keyed(volume.name, "configmap", volume["configMap"], volume["configMap"].name, sources);
-  if (volume["secret"]) return keyed(volume.name, "secret", volume["secret"], volume["secret"].secretName, sources);
-  if (volume["downwardAPI"]) return downward(pod, volume.name, volume["downwardAPI"], facts);
-  if (volume["projected"]) {
-    const files: File[] = [];
-    const { defaultMode } = volume["projected"];
-    for (const source of volume["projected"].sources ?? []) {
-      if (source.configMap)
-        files.push(
-          ...(await keyed(
-            volume.name,
-            "configmap",
-            { defaultMode, ...source.configMap },
-            source.configMap.name,
-            sources,
-          )),
-        );
-      else if (source.secret)
-        files.push(
-          ...(await keyed(volume.name, "secret", { defaultMode, ...source.secret }, source.secret.name, sources)),
-        );
-      else if (source.downwardAPI)
-        files.push(...(await downward(pod, volume.name, { defaultMode, ...source.downwardAPI }, facts)));
-      else if (source.serviceAccountToken) {
-        const { audience, expirationSeconds, path } = source.serviceAccountToken;
-        files.push({ path, data: Buffer.from(await sources.token(audience, expirationSeconds ?? 3600)), mode: 0o644 });
-      } else {
-        throw new ContainerConfigError(
-          `volume ${volume.name}: projected source ${Object.keys(source)[0]} is not supported by this node`,
-        );
-      }
-    }
-    return files;
+/** A folder of the host is shown only where the node's settings allow it. */
+async function checkHostPath(volume: Volume, allowed: readonly string[]): Promise<void> {
+  const { path = "", type = "" } = volume["hostPath"] as { path?: string; type?: string };
+  const failed = (problem: string): never => {
+    throw new ContainerConfigError(`MountVolume.SetUp failed for volume "${volume.name}" : ${problem}`);
+  };
+  const below = (real: string) => allowed.some((one) => real === one || real.startsWith(`${one.replace(/\/$/, "")}/`));
+  if (!below(path) || path.split("/").includes("..")) {
+    failed(`hostPath "${path}" is not allowed on this node: its settings name the host folders that pods may mount`);
   }
-  const kind = Object.keys(volume).find((key) => key !== "name") ?? "(none)";
-  throw new ContainerConfigError(
-    `volume ${volume.name}: type ${kind} is not supported by this node (supported: emptyDir, configMap, secret, downwardAPI, projected, image)`,
-  );
-}
-
-async function keyed(
-  volume: string,
-  kind: "configmap" | "secret",
-  spec: { optional?: boolean; defaultMode?: number; items?: { key: string; path: string; mode?: number }[] },
-  name: string,
-  sources: VolumeSources,
-): Promise<File[]> {
-  const object = kind === "secret" ? await sources.secret(name) : await sources.configMap(name);
-  if (!object) {
-    if (spec.optional) return [];
-    throw new ContainerConfigError(`MountVolume.SetUp failed for volume "${volume}" : ${kind} "${name}" not found`);
-  }
-  const data = new Map<string, Buffer>();
-  for (const [key, value] of Object.entries<string>(object["data"] ?? {})) {
-    data.set(key, kind === "secret" ? decodeSecret(value) : Buffer.from(value));
-  }
-  for (const [key, value] of Object.entries<string>(object["binaryData"] ?? {})) data.set(key, decodeSecret(value));
-  const mode = spec.defaultMode ?? DEFAULT_MODE;
-  if (!spec.items) return [...data].map(([path, content]) => ({ path, data: content, mode }));
-  return spec.items.flatMap((item) => {
-    const content = data.get(item.key);
-    if (content) return [{ path: item.path, data: content, mode: item.mode ?? mode }];
-    if (spec.optional) return [];
-    throw new ContainerConfigError(
-      `MountVolume.SetUp failed for volume "${volume}" : ${kind} "${name}" has no key ${item.key}`,
-    );
-  });
-}
-
-function downward(
-  pod: KubeObject,
-  volume: string,
-  spec: { defaultMode?: number; items?: { path: string; mode?: number; fieldRef?: { fieldPath: string } }[] },
-  facts: { podIP: string; hostIP: string },
-): File[] {
-  return (spec.items ?? []).map((item) => {
-    const value = item.fieldRef ? fieldOf(pod, item.fieldRef.fieldPath, facts) : undefined;
-    if (value === undefined) {
-      throw new ContainerConfigError(`volume ${volume}: item ${item.path} is not supported by this node`);
-    }
-    return { path: item.path, data: Buffer.from(value), mode: item.mode ?? spec.defaultMode ?? DEFAULT_MODE };
-  });
+  if (!HOST_PATH_TYPES.includes(type)) failed(`hostPath type ${type} is not supported by this node`);
+  if (type === "DirectoryOrCreate") await mkdir(path, { recursive: true });
+  const real = await realpath(path).catch(() => undefined);
+  if (real === undefined) return failed(`hostPath "${path}" does not exist`);
+  // A link may lead out of what is allowed.
+  const roots = await Promise.all(allowed.map((one) => realpath(one).catch(() => one)));
+  if (!roots.some((one) => real === one || real.startsWith(`${one}/`)))
+    failed(`hostPath "${path}" leads out of what is allowed`);
 }
 
 /** Where the mounts of `container` come from. Parents come before what is mounted inside them. */
@@ -162,26 +108,57 @@ export async function containerMounts(
   pod: KubeObject,
   dir: string,
   imageRoot: VolumeSources["imageRoot"],
+  env: Readonly<Record<string, string>>,
 ): Promise<readonly Mount[]> {
   const mounts: Mount[] = [];
   for (const mount of container["volumeMounts"] ?? []) {
     const volume = ((pod["spec"]?.volumes ?? []) as Volume[]).find(({ name }) => name === mount.name);
     if (!volume) throw new ContainerConfigError(`volumeMounts: no volume is named "${mount.name}"`);
-    if (mount.subPathExpr) throw new ContainerConfigError("volumeMounts: subPathExpr is not supported by this node");
-    const base = volume["image"] ? imageRoot(volume["image"].reference ?? "") : join(dir, mount.name);
-    const source = mount.subPath ? join(base, safe(mount.name, mount.subPath)) : base;
-    if (mount.subPath && volume["emptyDir"]) await mkdir(source, { recursive: true });
-    if (mount.subPath) await inside(base, source, mount.name);
-    mounts.push({ source, target: mount.mountPath, readOnly: mount.readOnly === true || !volume["emptyDir"] });
+    const base = volume["image"]
+      ? await imageRoot(volume["image"].reference ?? "")
+      : (volume["hostPath"]?.path ?? join(dir, mount.name));
+    const subPath = mount.subPathExpr ? expanded(mount.name, mount.subPathExpr, env) : mount.subPath;
+    const writable = volume["emptyDir"] !== undefined || volume["hostPath"] !== undefined;
+    let source = subPath ? join(base, safe(mount.name, subPath)) : base;
+    if (subPath && writable) await makeInside(base, source, mount.name);
+    if (subPath) source = await inside(base, source, mount.name);
+    else if (volume["emptyDir"]) source = await realpath(base);
+    mounts.push({ source, target: mount.mountPath, readOnly: mount.readOnly === true || !writable });
   }
   return mounts.sort((a, b) => a.target.length - b.target.length);
 }
 
+function expanded(volume: string, text: string, env: Readonly<Record<string, string>>): string {
+  const value = expand(text, env);
+  const left = /\$\(([^()]+)\)/.exec(value);
+  if (left)
+    throw new ContainerConfigError(
+      `volume ${volume}: subPathExpr needs variable ${left[1]}, which the container does not have`,
+    );
+  return value;
+}
+
+/** Makes a folder at a subPath that is not there, and never through a link. */
+async function makeInside(base: string, path: string, volume: string): Promise<void> {
+  if (existsSync(path)) return;
+  const root = await realpath(base);
+  let current = root;
+  for (const part of path.slice(base.length).split("/").filter(Boolean)) {
+    current = join(current, part);
+    if (existsSync(current)) current = await inside(base, current, volume);
+    else {
+      await mkdir(current);
+      await chmod(current, 0o777);
+    }
+  }
+}
+
 /** A container may have left a link in its volume: what the host mounts must not follow it out. */
-async function inside(base: string, source: string, volume: string): Promise<void> {
+async function inside(base: string, source: string, volume: string): Promise<string> {
   const [real, root] = await Promise.all([realpath(source).catch(() => undefined), realpath(base)]);
   if (real === undefined) throw new ContainerConfigError(`volume ${volume}: there is nothing at its subPath`);
   if (real !== root && !real.startsWith(`${root}/`)) {
     throw new ContainerConfigError(`volume ${volume}: its subPath leads out of the volume`);
   }
+  return real;
 }
