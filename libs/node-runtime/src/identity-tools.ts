@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { runCommand, type Spawner } from "@tiphys/child-process";
@@ -18,6 +19,8 @@ export async function prepareIdentityTools(dir: string, spawner: Spawner): Promi
   if (process.getuid?.() !== 0) return undefined;
   const target = join(dir, "identity-tools");
   const fresh = `${target}.new`;
+  // Running containers have it mounted: what is whole stays. It has its libraries with it, so the host's may change.
+  if (existsSync(target)) return target;
   for (const program of PROGRAM_PATHS) {
     const listed = await runCommand(spawner, {
       command: "ldd",
@@ -35,7 +38,6 @@ export async function prepareIdentityTools(dir: string, spawner: Spawner): Promi
     await copyFile(program, join(fresh, PROGRAM));
     await copyFile(loader, join(fresh, LOADER));
     for (const library of libraries) await copyFile(library, join(fresh, basename(library)));
-    await rm(target, { recursive: true, force: true });
     await rename(fresh, target);
     return target;
   }
