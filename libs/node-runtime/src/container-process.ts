@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Spawner } from "@tiphys/child-process";
 import { type Clock, sleep } from "@tiphys/clock";
@@ -112,6 +112,7 @@ function handle(
   clock: Clock,
 ): ContainerProcess {
   let over = false;
+  let settled = kind === "process";
   void ended.finally(() => {
     over = true;
   });
@@ -126,7 +127,15 @@ function handle(
   return {
     pid,
     ended,
-    inner: childPid,
+    async inner() {
+      const target = await childPid();
+      // Its number is told before its files are there: who enters too soon finds the host's.
+      for (let i = 0; target !== undefined && !settled && !over && i < INNER_LOOKS; i++) {
+        settled = await isSettled(kind, target);
+        if (!settled) await sleep(clock, Math.min(5 + i, 100));
+      }
+      return over ? undefined : target;
+    },
     async signal(signal) {
       const target = await childPid();
       if (target === undefined || over) return;
@@ -158,6 +167,15 @@ function handle(
         if (row.group === pid && row.pid !== pid) signalProcess(row.pid, "SIGKILL");
     },
   };
+}
+
+/** True once a sandbox has made its view of files, and its command runs or is about to. */
+async function isSettled(kind: SandboxKind, pid: number): Promise<boolean> {
+  if (kind === "unshare") return (await readlink(`/proc/${pid}/root`).catch(() => "/")) !== "/";
+  if ((await read(`/proc/${pid}`, "comm")) !== "bwrap") return true;
+  // The reaper has a child only when all is ready.
+  const children = await read(`/proc/${pid}/task/${pid}`, "children");
+  return children !== undefined || (await processTable()).some(({ parent }) => parent === pid);
 }
 
 /** Makes the folder of one attempt, with an empty log and termination message. */

@@ -1,5 +1,5 @@
 import { overlayOptions } from "./rootfs.js";
-import type { Command, ViewStep } from "./sandbox.js";
+import { type Command, findProgram, type ViewStep } from "./sandbox.js";
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 const DEVICES = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -8,12 +8,15 @@ const DEVICES = ["null", "zero", "full", "random", "urandom", "tty"];
  * The same view as bubblewrap's, made by util-linux: `unshare` gives the namespaces, a script of mounts the files. Slower
  * (each mount is a process) and less tight: the root is changed, the old one is not taken away.
  */
-export function unshared(command: Command, view: readonly ViewStep[]): string[] {
+export function unshared(command: Command, view: readonly ViewStep[], path: string): string[] {
   const asRoot = process.getuid?.() === 0;
   const { root } = command;
   const merged = root?.merged ?? `${command.scratch}/root`;
   const lines = [
     "set -e",
+    // The container's own PATH leads nowhere here.
+    "own=$PATH",
+    `PATH=${quoted(path)}`,
     // The host's /proc is still there: it knows us by the host's number.
     "read -r pid rest </proc/self/stat",
     'echo "{\\"child-pid\\": $pid}" >&3',
@@ -32,11 +35,19 @@ export function unshared(command: Command, view: readonly ViewStep[]): string[] 
   const cwd = command.workingDir ?? "/";
   lines.push(`mkdir -p "$R"${quoted(cwd)} 2>/dev/null || :`);
   if (command.readOnlyRoot) lines.push('mount -o remount,bind,ro "$R"');
-  lines.push(`exec unshare --root="$R" --wd=${quoted(cwd)} -- "$@"`);
+  lines.push("program=$(command -v unshare)", "PATH=$own", `exec "$program" --root="$R" --wd=${quoted(cwd)} -- "$@"`);
   const flags = ["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"];
   if (asRoot) flags.push("--propagation", "private");
   else flags.push("--map-root-user");
-  return ["unshare", ...flags, "/bin/sh", "-c", lines.join("\n"), "tiphys-container", ...command.argv];
+  return [
+    findProgram("unshare", path) ?? "unshare",
+    ...flags,
+    "/bin/sh",
+    "-c",
+    lines.join("\n"),
+    "tiphys-container",
+    ...command.argv,
+  ];
 }
 
 function stepLines(step: ViewStep): string[] {

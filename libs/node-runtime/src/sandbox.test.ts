@@ -17,7 +17,7 @@ const command: Command = {
   scratch: "/tmp/scratch",
   terminationLog: { source: "/tmp/host/term", target: "/dev/termination-log" },
 };
-const tools = { bwrap: "/usr/bin/bwrap", node: "/opt/node/bin/node" };
+const tools = { bwrap: "/usr/bin/bwrap", node: "/opt/node/bin/node", path: "/usr/bin:/bin" };
 
 describe("launch", () => {
   it("without a sandbox rewrites /tmp and the termination message, and nothing else", () => {
@@ -58,5 +58,21 @@ describe("launch", () => {
     expect(text).toContain("--chdir /data/sub -- sh -c");
     expect(text).not.toMatch(/bind\S* (\/ |\/home|\/root)/);
     expect(env).toEqual(command.env);
+  });
+
+  it("lets no variable of a container steer the programs of the host that start it", () => {
+    if (process.getuid?.() !== 0) return;
+    const steering = { ...command, env: { ...command.env, LD_PRELOAD: "/data/evil.so" } };
+    for (const kind of ["bubblewrap", "unshare"] as const) {
+      const { argv, env } = launch(
+        kind,
+        { ...steering, identity: { uid: 0, gid: 0, groups: [], capabilities: [], home: "/" } },
+        { ...tools, identityTools: "/tools" },
+      );
+      expect(Object.keys(env)).not.toContain("LD_PRELOAD");
+      expect(argv.join(" ")).toMatch(
+        kind === "unshare" ? /env LD_PRELOAD=\/data\/evil\.so sh -c/ : /--setenv LD_PRELOAD \/data\/evil\.so/,
+      );
+    }
   });
 });

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Identity } from "./identity.js";
-import { LOADER, TOOLS, withIdentity } from "./identity-tools.js";
+import { LOADER, splitEnv, TOOLS, withEnv, withIdentity } from "./identity-tools.js";
 import { overlayOptions, type RootFolder } from "./rootfs.js";
 import { unshared } from "./sandbox-unshare.js";
 import type { Mount } from "./volumes.js";
@@ -38,6 +38,8 @@ export interface Launch {
 export interface LaunchTools {
   readonly bwrap: string;
   readonly node: string;
+  /** Where programs of the host are. */
+  readonly path: string;
   /** Folder with the programs that change a process's user inside of any image; absent where that cannot be. */
   readonly identityTools?: string;
 }
@@ -82,8 +84,6 @@ const MASKED = ["/proc/kcore", "/proc/keys", "/proc/sysrq-trigger", "/proc/timer
 const PLAIN = 'echo "{\\"child-pid\\": $$}" >&3; exec 3>&-; exec "$@"';
 /** Joins control groups, then goes on. What cannot be joined does not keep a container from running. */
 const JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1"; shift; done 2>/dev/null; shift; exec "$@"';
-/** Mounts the container's root where only it sees it: the mount ends with its namespace. */
-const OVERLAY = 'mount -t overlay overlay -o "$1" "$2" && shift 2 && exec "$@"';
 
 /** The folder of an installation to show for the program at `path`: `/opt/node/bin/node` → `/opt/node`. */
 const installOf = (path: string): string => dirname(dirname(path));
@@ -91,29 +91,26 @@ const installOf = (path: string): string => dirname(dirname(path));
 /** The command line that runs `command` on this host. */
 export function launch(kind: SandboxKind, command: Command, tools: LaunchTools): Launch {
   if (kind === "process") return plain(command);
-  const inner = withIdentity(command.identity, command.argv, tools.identityTools, kind === "unshare");
-  let argv =
-    kind === "bubblewrap"
-      ? sandboxed({ ...command, argv: inner }, viewOf(command, tools), tools)
-      : unshared({ ...command, argv: inner }, viewOf(command, tools));
-  const overlay = command.root?.overlay;
-  if (overlay && kind === "bubblewrap") {
-    const options = overlayOptions(command.root!.lower, overlay.upper, overlay.work);
-    argv = [
-      "unshare",
-      "-m",
-      "--propagation",
-      "private",
-      "/bin/sh",
-      "-c",
-      OVERLAY,
-      "tiphys-root",
-      options,
-      command.root!.merged,
-      ...argv,
-    ];
+  const { early, late } = splitEnv(command.env);
+  const { identity, root } = command;
+  const view = viewOf(command, tools);
+  if (kind === "unshare") {
+    const argv = withIdentity(identity, withEnv(late, command.argv, tools.identityTools), tools.identityTools, true);
+    return { argv: joining(command, unshared({ ...command, argv }, view, tools.path)), env: early, cwd: "/" };
   }
-  return { argv: joining(command, argv), env: command.env, cwd: "/" };
+  // What makes it another user is still root: the container's variables come after it.
+  const changes = identity && changesUser(identity) ? tools.identityTools : undefined;
+  const inner = withIdentity(identity, withEnv(late, command.argv, changes), tools.identityTools);
+  let argv = sandboxed({ ...command, argv: inner }, view, changes ? {} : late, tools);
+  // Its root is mounted where only it sees it: the mount ends with its namespace.
+  if (root?.overlay) {
+    const options = overlayOptions(root.lower, root.overlay.upper, root.overlay.work);
+    const program = (name: string) => findProgram(name, tools.path) ?? name;
+    const script = `${program("mount")} -t overlay overlay -o "$1" "$2" && shift 2 && exec "$@"`;
+    const shell = ["/bin/sh", "-c", script, "tiphys-root", options, root.merged];
+    argv = [program("unshare"), "-m", "--propagation", "private", ...shell, ...argv];
+  }
+  return { argv: joining(command, argv), env: early, cwd: "/" };
 }
 
 const joining = ({ groups = [] }: Command, argv: readonly string[]): readonly string[] =>
@@ -164,9 +161,15 @@ export function viewOf(command: Command, { node, identityTools }: LaunchTools): 
   return steps;
 }
 
-function sandboxed(command: Command, view: readonly ViewStep[], { bwrap }: LaunchTools): string[] {
+function sandboxed(
+  command: Command,
+  view: readonly ViewStep[],
+  late: Readonly<Record<string, string>>,
+  { bwrap }: LaunchTools,
+): string[] {
   const args = ["--die-with-parent", "--unshare-pid", "--unshare-uts", "--unshare-ipc", "--hostname", command.hostname];
   args.push("--info-fd", "3");
+  for (const [name, value] of Object.entries(late)) args.push("--setenv", name, value);
   if (command.first) args.push("--as-pid-1");
   const { identity, root } = command;
   const asRoot = process.getuid?.() === 0;

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { ContainerProcess } from "../container-process.js";
 import type { Execution } from "../container-setup.js";
 import type { PodContext } from "../deps.js";
-import { launch } from "../sandbox.js";
+import { splitEnv, withEnv, withIdentity } from "../identity-tools.js";
+import { findProgram, launch } from "../sandbox.js";
 
 /** A command of the host that runs another one inside a container. */
 export interface Entered {
@@ -33,12 +34,23 @@ export async function enterContainer(
     return { command: plain[4]!, args: plain.slice(5), env, cwd };
   }
   const user = process.getuid?.() === 0 ? [] : ["--user", "--preserve-credentials"];
-  const folder = join(`/proc/${inner}/root`, command.workingDir ?? "/");
-  const where = (await lstat(folder).catch(() => undefined)) ? [`--wd=${folder}`] : [];
+  const tools = command.identity ? context.identityTools : undefined;
+  const { workingDir = "/" } = command;
+  const folder = join(`/proc/${inner}/root`, workingDir);
+  // Seen from here a link of the container may lead anywhere; with tools its folder is entered from inside.
+  const where = !tools && (await lstat(folder).catch(() => undefined)) ? [`--wd=${folder}`] : [];
+  const { early, late } = splitEnv(command.env);
   return {
-    command: "nsenter",
-    args: ["-t", String(inner), ...user, "--mount", "--pid", "--uts", "--ipc", ...where, "--", ...argv],
-    env: command.env,
+    command: findProgram("nsenter", context.path) ?? "nsenter",
+    args: [
+      ...["-t", String(inner), ...user, "--mount", "--pid", "--uts", "--ipc", ...where],
+      // With unshare the root is another one than its mount namespace's.
+      ...(context.kind === "unshare" ? ["--root"] : []),
+      "--",
+      // As the container's user, with what that may do: who enters by namespaces alone would be root of the host.
+      ...withIdentity(command.identity, withEnv(late, argv, tools, workingDir), tools, true),
+    ],
+    env: early,
     cwd: "/",
   };
 }
