@@ -14,6 +14,13 @@ export {
   ruleAllows,
 } from "./rules.js";
 export { serviceAccountGroups, serviceAccountUsername, splitUsername } from "./service-accounts.js";
+export {
+  CLIENT_SIGNER,
+  type RequestedCertificate,
+  selfApprovals,
+  signerProblem,
+  validity,
+} from "./signers.js";
 export { quoted, quotedList } from "./text.js";
 export {
   areClaims,

@@ -30,6 +30,7 @@ const selectable: Readonly<Record<string, readonly string[]>> = {
   "/nodes": ["spec.unschedulable"],
   "/namespaces": ["status.phase"],
   "/secrets": ["type"],
+  "certificates.k8s.io/certificatesigningrequests": ["spec.signerName"],
   "/services": ["spec.clusterIP", "spec.type"],
   "/replicationcontrollers": ["status.replicas"],
   "apps/replicasets": ["status.replicas"],

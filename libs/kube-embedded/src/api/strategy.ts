@@ -43,6 +43,9 @@ const keepsMetadataWithStatus = new Set([
 const resetBySubresource: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "/pods/status": [["spec"], ["metadata", "deletionTimestamp"], ["metadata", "ownerReferences"]],
   "apps/deployments/status": [["spec"], ["metadata", "labels"]],
+  "certificates.k8s.io/certificatesigningrequests/": [["spec"], ["status"]],
+  "certificates.k8s.io/certificatesigningrequests/status": [["spec"], ["status", "conditions"]],
+  "certificates.k8s.io/certificatesigningrequests/approval": [["spec"], ["status", "certificate"]],
 };
 
 export function prepareCreate(kind: ServedKind, object: KubeObject): void {

@@ -46,7 +46,9 @@ export function requestToken(
     throw status.conflict(KIND, name, problem);
   }
   const spec = object["spec"] ?? {};
-  const seconds: number = spec.expirationSeconds ?? DEFAULT_SECONDS;
+  // An absent one has a default; the decoded form has a zero for it.
+  const asked = (body as { spec?: { expirationSeconds?: number | null } } | undefined)?.spec?.expirationSeconds;
+  const seconds: number = asked ?? DEFAULT_SECONDS;
   const audiences: string[] = spec.audiences?.length ? spec.audiences : [ISSUER];
   if (seconds < SHORTEST_SECONDS || seconds > LONGEST_SECONDS) {
     const problem = seconds < SHORTEST_SECONDS ? "less than 10 minutes" : "larger than 2^32 seconds";
@@ -60,11 +62,11 @@ export function requestToken(
     metadata: { ...object.metadata, name, namespace, uid, creationTimestamp: timestamp(now) },
     spec: { audiences, expirationSeconds: seconds, boundObjectRef: spec.boundObjectRef ?? null },
   };
-  const asked = { ...answer, spec: { expirationSeconds: seconds, ...spec } };
+  const written = { ...answer, spec: { ...spec, expirationSeconds: seconds } };
   setManagedFields(
     answer,
     ownedByWriter({
-      after: asked,
+      after: written,
       manager: context.manager,
       schema,
       now: timestamp(now),

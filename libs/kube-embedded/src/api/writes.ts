@@ -1,11 +1,19 @@
 import { KubeApiError, statusError } from "@tiphys/kube";
 import { sameExceptManagedFieldsTimes, updateManagedFields } from "@tiphys/kube-patch";
+import type { FieldError } from "@tiphys/kube-schema";
 import { limits } from "@tiphys/limits";
 import type { KubeObject } from "@tiphys/resources";
 import { checkEscalation } from "../access/escalation.js";
 import { giveNamespaceDefaults } from "../access/namespace-defaults.js";
 import { checkNamespace, completePod } from "./admission.js";
 import { decodeBody } from "./body.js";
+import {
+  admitRequest,
+  CERTIFICATE_REQUESTS,
+  changedRequest,
+  requestErrors,
+  stampRequester,
+} from "./certificate-requests.js";
 import { CRDS, crdStatus } from "./crds.js";
 import type { ServedKind } from "./kinds.js";
 import { generatedName, timestamp, uuid } from "./names.js";
@@ -73,12 +81,20 @@ export function admitCreate(
   if (kind.collection === "/pods") completePod(parts, kind, object);
   strategy.prepareCreate(kind, object);
   if (kind.collection === "/services") addresses.assign(kind, object);
+  if (kind.collection === CERTIFICATE_REQUESTS) stampRequester(object, context.principal);
   checkEscalation(access, context.principal, kind, object, undefined);
-  const errors = kind.validate(object, undefined, undefined, context.warn);
+  const errors = validated(kind, object, context);
   if (errors.length > 0) throw status.invalid(kindInErrors(kind), object.metadata.name ?? "", errors);
+  if (kind.collection === CERTIFICATE_REQUESTS)
+    admitRequest(access, context.principal, kind, object, undefined, undefined);
   if (resourceVersion && resourceVersion !== "0") throw revisionAtCreate();
   if (kind.collection === CRDS) object["status"] = crdStatus(object, store, now);
   return object;
+}
+
+function validated(kind: ServedKind, object: KubeObject, context: WriteContext): readonly FieldError[] {
+  const errors = kind.validate(object, undefined, undefined, context.warn);
+  return kind.collection === CERTIFICATE_REQUESTS ? [...requestErrors(object), ...errors] : errors;
 }
 
 function fillSystemMetadata(
@@ -220,7 +236,10 @@ export async function commitUpdate(
         ignore: strategy.resetFields(kind, subresource),
         ...(subresource ? { subresource } : {}),
       });
-  let next = strategy.prepareUpdate(kind, defaulted, old, subresource);
+  let next =
+    kind.collection === CERTIFICATE_REQUESTS
+      ? changedRequest(defaulted, old, subresource, now)
+      : strategy.prepareUpdate(kind, defaulted, old, subresource);
   if (next === defaulted || next.metadata === defaulted.metadata) next = { ...next, metadata: { ...next.metadata } };
   carryOver(next, old);
   setManagedFields(next, managedFields);
@@ -228,6 +247,7 @@ export async function commitUpdate(
   checkEscalation(access, context.principal, kind, next, old);
   const errors = kind.validate(next, old, subresource, context.warn);
   if (errors.length > 0) throw status.invalid(kindInErrors(kind), name, errors);
+  if (kind.collection === CERTIFICATE_REQUESTS) admitRequest(access, context.principal, kind, next, old, subresource);
   if (subresource !== "status" && strategy.bumpsGeneration(kind, next, old)) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }

@@ -32,6 +32,8 @@ const VERSION = {
 
 /** How long a client may take for the head of a request. */
 const HEADERS_TIMEOUT_MS = 30_000;
+/** Largest head of a request: tokens can be long (the real server allows as much). */
+const HEADER_BYTES = 1 << 20;
 /** How long a client may take for a whole request; answers, such as watches, may last. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
@@ -55,6 +57,7 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
       rejectUnauthorized: false,
       minVersion: "TLSv1.2",
       headersTimeout: HEADERS_TIMEOUT_MS,
+      maxHeaderSize: HEADER_BYTES,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: 120_000,
     },

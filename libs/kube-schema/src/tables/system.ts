@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: rows are made of objects that were checked against their schemas when they were stored
-import { ageOf, columns, type Printer } from "./parts.js";
+import { ageOf, columns, formatAge, type Printer } from "./parts.js";
 
 // Rows of the kinds that tell the control plane itself how to work, and of those nothing here acts on.
 
@@ -138,7 +138,7 @@ export const systemPrinters: Readonly<Record<string, Printer>> = {
       ageOf(object, now),
       object.spec?.signerName || none,
       object.spec?.username ?? "",
-      object.spec?.expirationSeconds === undefined ? none : `${object.spec.expirationSeconds}s`,
+      object.spec?.expirationSeconds === undefined ? none : formatAge(object.spec.expirationSeconds * 1000),
       requestState(object),
     ],
   },

@@ -2,6 +2,7 @@ import { isDnsLabel, isDnsSubdomain, isPathSegment, type NameRule } from "@tiphy
 import type { KubeObject } from "@tiphys/resources";
 import type { FieldError } from "../field-error.js";
 import type { BuiltinKind } from "../kinds.js";
+import { validateCertificateRequest } from "./certificates.js";
 import { validateCrd } from "./crd.js";
 import { validateMetadata } from "./metadata.js";
 import * as others from "./others.js";
@@ -36,6 +37,8 @@ const validators: Readonly<Record<string, Validator>> = {
   "apiextensions.k8s.io/CustomResourceDefinition": validateCrd,
 };
 
+const CERTIFICATE_REQUEST = "certificates.k8s.io/CertificateSigningRequest";
+
 /** Kinds whose names are checked by something else, or not at all. */
 const anyName: NameRule = () => [];
 
@@ -46,7 +49,7 @@ const nameRules: Readonly<Record<string, NameRule>> = {
   "apiregistration.k8s.io/APIService": anyName,
   "networking.k8s.io/IPAddress": isAddress,
   "policy/PodDisruptionBudget": anyName,
-  "certificates.k8s.io/CertificateSigningRequest": anyName,
+  [CERTIFICATE_REQUEST]: anyName,
   "apps/StatefulSet": isDnsLabel,
   "rbac.authorization.k8s.io/Role": isPathSegment,
   "rbac.authorization.k8s.io/ClusterRole": isPathSegment,
@@ -67,6 +70,7 @@ export function validateBuiltin(
     { namespaced: kind.namespaced, nameRule: nameRules[id] ?? isDnsSubdomain },
     old,
   );
+  if (id === CERTIFICATE_REQUEST) return [...errors, ...validateCertificateRequest(object, old, subresource)];
   // A status is checked by its schema alone: what controllers write is not refused for what users wrote before.
   if (subresource === "status") return errors;
   const own = validators[id];
