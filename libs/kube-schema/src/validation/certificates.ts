@@ -1,7 +1,7 @@
 import { deepEqual } from "@tiphys/canonical-json";
+import { isDnsLabel, isDnsSubdomain } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, tooLong } from "../field-error.js";
-import { isDnsLabel, isDnsSubdomain } from "@tiphys/kube-values";
 
 const LEGACY = "kubernetes.io/legacy-unknown";
 const SHORTEST_SECONDS = 600;
