@@ -9,8 +9,8 @@ import type { ManifestService } from "@tiphys/render";
 import { type Application, type AppProject, keyOf, keyText, type ObjectKey, types } from "@tiphys/resources";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics, Tracer } from "@tiphys/telemetry";
+import { createClusters } from "./clusters.js";
 import { factPublisher } from "./facts.js";
-import { createLiveState } from "./live-state.js";
 import { reportOutside } from "./outside.js";
 import { pollPeriod } from "./poll-period.js";
 import { reportProjectRoles } from "./project-roles.js";
@@ -67,16 +67,19 @@ export function createAppController(deps: AppControllerDeps): AppController {
   const { informers, clock, log, metrics, namespace } = deps;
   const applications = informers.informer(types.applications);
   const projects = informers.informer(types.appProjects);
-  const namespaces = informers.informer(types.namespaces);
   const configMaps = informers.informer(types.configMaps, { namespace });
-  const live = createLiveState(informers, (app) => controller.enqueue({ namespace, name: app }));
-  const targets = createTargets(deps.manifests, live, clock);
+  const clusters = createClusters({
+    informers,
+    namespace,
+    clock,
+    log,
+    onChange: (app) => controller.enqueue({ namespace, name: app }),
+  });
+  const targets = createTargets(deps.manifests, clock);
   const reconciler = createDeliveryReconciler({
-    client: informers.client,
-    live,
+    clusters,
     targets,
     projects,
-    namespaces,
     schemas: builtinSchemas,
     clock,
     random: deps.random,
@@ -140,7 +143,7 @@ export function createAppController(deps: AppControllerDeps): AppController {
       } catch (error) {
         if (!isAlreadyExists(error)) throw error;
       }
-      await Promise.all([applications.synced, projects.synced, namespaces.synced, configMaps.synced]);
+      await Promise.all([applications.synced, projects.synced, clusters.synced, configMaps.synced]);
       unsubscribe.push(reportSettings({ configMaps, namespace }, { log, metrics }));
       unsubscribe.push(reportOutside(applications, namespace, { log, metrics }));
       unsubscribe.push(reportProjectRoles(projects, namespace, { log, metrics }));
@@ -160,6 +163,11 @@ export function createAppController(deps: AppControllerDeps): AppController {
         }),
       );
       if (deps.bus) unsubscribe.push(applications.onChange(factPublisher(deps.bus, clock)));
+      unsubscribe.push(
+        clusters.onChange(() => {
+          for (const app of applications.list(namespace)) controller.enqueue(keyOf(app));
+        }),
+      );
       await controller.start();
       running = true;
     },
@@ -167,6 +175,7 @@ export function createAppController(deps: AppControllerDeps): AppController {
       running = false;
       for (const end of unsubscribe.splice(0)) end();
       await controller.stop();
+      await clusters.stop();
     },
     ready: async () => (running ? controller.ready() : "the app-controller has not started"),
     refreshRepository(url) {

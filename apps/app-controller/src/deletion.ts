@@ -32,7 +32,14 @@ export function planDeletion(state: ApplicationState, now: Date): Plan<DeliveryA
   const propagation = finalizer.endsWith("/background") ? "Background" : "Foreground";
   const actions = left
     .filter((object) => !object.metadata.deletionTimestamp)
-    .map((object): DeliveryAction => ({ step: deleteStep(object, propagation), change: undefined, keep: [] }));
+    .map(
+      (object): DeliveryAction => ({
+        step: deleteStep(object, propagation),
+        change: undefined,
+        keep: [],
+        destination: app.spec.destination,
+      }),
+    );
   const reasons: Reason[] = [{ code: "Deleting", message: `${left.length} objects are left` }];
   return { actions, reasons };
 }

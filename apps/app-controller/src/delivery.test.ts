@@ -206,7 +206,7 @@ function delivers(open: () => Promise<{ client: KubeClient; close(): Promise<voi
     {
       name: "another cluster",
       spec: () => ({ destination: { server: "https://elsewhere", namespace: "x" } }),
-      want: /clusters other than in-cluster .*not implemented/,
+      want: /cluster "https:\/\/elsewhere" not found/,
     },
     {
       name: "Helm",

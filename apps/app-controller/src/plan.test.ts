@@ -294,7 +294,8 @@ it.each([
   },
   { name: "windows", spec: { syncWindows: [{}] }, want: /spec\.syncWindows is not implemented yet/ },
 ])("checks the project: $name", ({ spec, want }) => {
-  expect(specProblem({ app: application(), project: { ...project, spec: { ...project.spec, ...spec } } })).toMatch(
-    want,
-  );
+  const cluster = { ok: true, name: "in-cluster", server: "https://kubernetes.default.svc" } as const;
+  expect(
+    specProblem({ app: application(), cluster, project: { ...project, spec: { ...project.spec, ...spec } } }),
+  ).toMatch(want);
 });

@@ -30,7 +30,7 @@ export function planApplication(state: ApplicationState, now: Date): Plan<Delive
   const keep = respects ? (app.spec.ignoreDifferences ?? []) : [];
   const plan: DeliveryPlan = {
     ...written(state, comparison, decision, now),
-    actions: decision.steps.map((step) => ({ step, change, keep })),
+    actions: decision.steps.map((step) => ({ step, change, keep, destination: app.spec.destination })),
     decision,
   };
   return plan;

@@ -1,21 +1,14 @@
 import { messageOf } from "@tiphys/errors";
 import { isNotFound, type KubeClient } from "@tiphys/kube";
-import {
-  type Application,
-  type AppProject,
-  groupVersionOf,
-  type KubeObject,
-  keyOf,
-  type ResourceResult,
-} from "@tiphys/resources";
+import { type AppProject, groupVersionOf, type KubeObject, keyOf, type ResourceResult } from "@tiphys/resources";
 import { objectSyncOptions, refusedOption, refusedResult, type SyncItem, type SyncOptions } from "@tiphys/sync";
 import { applied } from "./apply.js";
 import type { LiveState } from "./live-state.js";
-import { objectProblem } from "./spec-check.js";
+import { type ClusterName, objectProblem } from "./spec-check.js";
 import { FIELD_MANAGER } from "./tracking.js";
 
 export interface PreflightInput {
-  readonly app: Application;
+  readonly cluster: ClusterName;
   readonly project: AppProject;
   readonly items: readonly SyncItem[];
   readonly hooks: readonly KubeObject[];
@@ -30,7 +23,7 @@ const AT_ONCE = 8;
  * nothing. What depends on a namespace or a definition of the same sync cannot be asked yet.
  */
 export async function preflight(
-  { app, project, items, hooks, options }: PreflightInput,
+  { cluster, project, items, hooks, options }: PreflightInput,
   { client, live }: { client: KubeClient; live: LiveState },
   signal: AbortSignal,
 ): Promise<ResourceResult[]> {
@@ -54,7 +47,7 @@ export async function preflight(
       if ((own["SkipDryRunOnMissingResource"] ?? options["SkipDryRunOnMissingResource"]) === "true") return undefined;
       return `the server has no kind ${object.kind} in ${object.apiVersion}: install its CustomResourceDefinition`;
     }
-    const problem = objectProblem(app, project, object, type.namespaced);
+    const problem = objectProblem(cluster, project, object, type.namespaced);
     if (problem) return problem;
     const option = (name: string) => own[name] ?? options[name];
     if (!dry || option("Validate") === "false" || option("Replace") === "true") return undefined;

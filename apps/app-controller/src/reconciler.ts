@@ -1,8 +1,9 @@
 import { canonicalJson } from "@tiphys/canonical-json";
 import type { Clock } from "@tiphys/clock";
 import type { Reconciler } from "@tiphys/controller";
+import { messageOf, UnavailableError } from "@tiphys/errors";
 import { newChange, type RandomBytes } from "@tiphys/identity";
-import type { Informer, KubeClient } from "@tiphys/kube";
+import type { Informer } from "@tiphys/kube";
 import {
   type Application,
   type ApplicationSource,
@@ -15,23 +16,22 @@ import {
 } from "@tiphys/resources";
 import { resourceId } from "@tiphys/sync";
 import { act } from "./apply.js";
+import type { Clusters, Destination } from "./clusters.js";
 import type { SchemaSource } from "./compare.js";
 import type { LiveState } from "./live-state.js";
 import { awaitsRetry, isActive, operationItems, optionsOf } from "./operation.js";
 import { planApplication, reportApplication } from "./plan.js";
 import type { PollPeriod } from "./poll-period.js";
 import { preflight } from "./preflight.js";
-import { specProblem } from "./spec-check.js";
+import { type ClusterName, specProblem } from "./spec-check.js";
 import type { ApplicationState, DeliveryAction, DeliveryFact, OperationView } from "./state.js";
 import type { Target, Targets } from "./targets.js";
 import { warningsOf } from "./warnings.js";
 
 export interface DeliveryDeps {
-  readonly client: KubeClient;
-  readonly live: LiveState;
+  readonly clusters: Clusters;
   readonly targets: Targets;
   readonly projects: Informer;
-  readonly namespaces: Informer;
   readonly schemas: SchemaSource;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -55,9 +55,10 @@ interface Known {
 
 const REFRESH = "argocd.argoproj.io/refresh";
 const FIRST_RETRY = 5_000;
+const UNREACHABLE_RETRY = 10_000;
 
 export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler {
-  const { live, targets, clock } = deps;
+  const { clusters, targets, clock } = deps;
   const known = new Map<string, Known>();
 
   /** 32 random bits as a share of one. */
@@ -65,6 +66,7 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
 
   async function currentTarget(
     app: Application,
+    live: LiveState,
     source: ApplicationSource,
     refresh: string | undefined,
     signal: AbortSignal,
@@ -77,13 +79,14 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
       if (!before.target.ok || before.target.unserved.size === 0) return before;
       // A kind may have come into being since.
       const { revision, resolvedAt } = before.target;
-      const again = await targets.target(app, source, revision, { maxAge: 0, noCache: false }, signal);
+      const again = await targets.target(app, live, source, revision, { maxAge: 0, noCache: false }, signal);
       const entry: Known = { ...before, target: again.ok ? { ...again, resolvedAt } : again };
       known.set(key, entry);
       return entry;
     }
     const target = await targets.target(
       app,
+      live,
       source,
       source.targetRevision ?? "HEAD",
       { maxAge: 0, noCache: refresh === "hard" },
@@ -101,7 +104,7 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
   }
 
   /** Watches the kinds that are wanted and those that were deployed, and collects what lives of both. */
-  async function collect(app: Application, target: Target): Promise<Map<string, KubeObject>> {
+  async function collect(app: Application, live: LiveState, target: Target): Promise<Map<string, KubeObject>> {
     for (const { group, version, kind } of app.status?.resources ?? []) {
       const type = await live.typeOf(group ? `${group}/${version}` : version, kind);
       if (type) await live.watch(type);
@@ -118,10 +121,10 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
     return found;
   }
 
-  function namespaceFor(app: Application, operation: Operation): KubeObject | undefined {
+  function namespaceFor(app: Application, namespaces: Informer, operation: Operation): KubeObject | undefined {
     const name = app.spec.destination.namespace;
     if (!name || optionsOf(app, operation)["CreateNamespace"] !== "true") return undefined;
-    if (deps.namespaces.get({ name })) return undefined;
+    if (namespaces.get({ name })) return undefined;
     const metadata = app.spec.syncPolicy?.managedNamespaceMetadata;
     return {
       apiVersion: "v1",
@@ -134,7 +137,12 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
     };
   }
 
-  async function operationView(state: ApplicationState, signal: AbortSignal): Promise<OperationView | undefined> {
+  async function operationView(
+    state: ApplicationState,
+    cluster: ClusterName,
+    { client, live, namespaces }: Destination,
+    signal: AbortSignal,
+  ): Promise<OperationView | undefined> {
     const { app, project } = state;
     const current = app.status?.operationState;
     const running = isActive(current) ? current : undefined;
@@ -146,20 +154,28 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
     const differs =
       operation.sync?.source !== undefined ||
       (revision !== "" && !(state.target.ok && state.target.revision === revision));
-    if (source && differs) target = await targets.target(app, source, revision, { maxAge: 0, noCache: false }, signal);
-    const objects = target === state.target ? state.live : await collect(app, target);
+    if (source && differs)
+      target = await targets.target(app, live, source, revision, { maxAge: 0, noCache: false }, signal);
+    const objects = target === state.target ? state.live : await collect(app, live, target);
     const view: OperationView = {
       target,
       live: objects,
-      namespace: namespaceFor(app, operation),
+      namespace: namespaceFor(app, namespaces, operation),
       preflight: undefined,
     };
     const started = running && !awaitsRetry(running) && running.phase === "Running";
     if (!started || (running.syncResult?.resources?.length ?? 0) > 0 || !target.ok || !project) return view;
     const { items } = operationItems({ ...state, operation: view }, operation);
     const refused = await preflight(
-      { app, project, items, hooks: target.hooks, options: optionsOf(app, operation), namespaced: target.namespaced },
-      { client: deps.client, live },
+      {
+        cluster,
+        project,
+        items,
+        hooks: target.hooks,
+        options: optionsOf(app, operation),
+        namespaced: target.namespaced,
+      },
+      { client, live },
       signal,
     );
     return { ...view, preflight: refused };
@@ -177,43 +193,68 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
       const project = deps.projects.get({ namespace: deps.controlNamespace, name: app.spec.project || "default" }) as
         | AppProject
         | undefined;
-      const problem = specProblem({ app, project });
+      const cluster = clusters.find(app.spec.destination ?? {});
+      const problem = specProblem({ app, project, cluster });
       const refresh = app.metadata.annotations?.[REFRESH];
       const deleting = app.metadata.deletionTimestamp !== undefined;
       const { source } = app.spec;
       const now = clock.now();
-      const nothing: Target = { ok: false, message: problem ?? "being deleted", transient: false, resolvedAt: now };
+      let destination: Destination | undefined;
+      let unreachable: string | undefined;
+      try {
+        if (cluster.ok) destination = await clusters.open(cluster, signal);
+      } catch (error) {
+        // What lives there must not be taken for gone: a deletion waits.
+        if (signal.aborted || deleting || !cluster.ok) throw error;
+        unreachable = `cluster ${cluster.name} (${cluster.server}): ${messageOf(error)}`;
+      }
+      const nothing: Target = {
+        ok: false,
+        message: problem ?? unreachable ?? "being deleted",
+        transient: unreachable !== undefined,
+        resolvedAt: now,
+      };
       const entry =
-        problem === undefined && source && !deleting ? await currentTarget(app, source, refresh, signal) : undefined;
+        problem === undefined && destination && source && !deleting
+          ? await currentTarget(app, destination.live, source, refresh, signal)
+          : undefined;
       const target = entry?.target ?? nothing;
+      const wait = unreachable === undefined ? deps.poll().milliseconds : UNREACHABLE_RETRY;
       const state: ApplicationState = {
         app,
         controlNamespace: deps.controlNamespace,
         project,
         specProblem: problem,
+        ...(unreachable === undefined ? {} : { unreachable }),
         warnings: warningsOf({
           app,
           project,
-          namespace: deps.namespaces.get({ name: app.spec.destination.namespace ?? "" }),
+          namespace: destination?.namespaces.get({ name: app.spec.destination?.namespace ?? "" }),
           desired: target.ok ? target.objects : [],
           controlNamespace: deps.controlNamespace,
         }),
         target,
-        live: await collect(app, target),
+        live: destination ? await collect(app, destination.live, target) : new Map(),
         operation: undefined,
         refreshRequested: refresh !== undefined,
         healthInResources: deps.healthInResources(),
-        pollAt: entry?.until ?? new Date(now.getTime() + deps.poll().milliseconds),
+        pollAt: entry?.until ?? new Date(now.getTime() + wait),
         freshChange: newChange(now, deps.random),
         schemas: deps.schemas,
       };
-      return deleting ? state : { ...state, operation: await operationView(state, signal) };
+      if (deleting || !destination || !cluster.ok) return state;
+      return { ...state, operation: await operationView(state, cluster, destination, signal) };
     },
 
     plan: planApplication,
     report: reportApplication,
 
-    act: (action, signal) => act(action, { client: deps.client, live, clock }, signal),
+    async act(action, signal) {
+      const found = clusters.find(action.destination);
+      if (!found.ok) throw new UnavailableError(found.problem);
+      const { client, live } = await clusters.open(found, signal);
+      return await act(action, { client, live, clock }, signal);
+    },
 
     describe({ step }) {
       const { group } = groupVersionOf(step.object.apiVersion);

@@ -2,12 +2,12 @@ import { matchGlob } from "@tiphys/diff";
 import type { Application, ApplicationSource, AppProject, GroupKind, KubeObject } from "@tiphys/resources";
 import { groupVersionOf } from "@tiphys/resources";
 import { parseSyncOptions, refusedOption } from "@tiphys/sync";
-
-/** The one cluster we can deploy to. */
-export const IN_CLUSTER = "https://kubernetes.default.svc";
+import type { FoundCluster } from "./clusters.js";
 
 export interface SpecInput {
   readonly app: Application;
+  /** The cluster that `spec.destination` names. */
+  readonly cluster: FoundCluster;
   readonly project: AppProject | undefined;
 }
 
@@ -44,13 +44,7 @@ const checks: ReadonlyArray<(input: SpecInput) => string | undefined> = [
       : !spec.destination.server && !spec.destination.name
         ? "Destination server missing from app spec"
         : undefined,
-  ({ app: { spec } }) => {
-    const { server, name } = spec.destination;
-    const here = server ? server.replace(/\/$/, "") === IN_CLUSTER : name === "in-cluster";
-    return here
-      ? undefined
-      : `spec.destination: clusters other than in-cluster (${server ?? name}) are not implemented yet`;
-  },
+  ({ cluster }) => (cluster.ok ? undefined : cluster.problem),
   ({ app }) => {
     const refused = refusedOption(parseSyncOptions(app.spec.syncPolicy?.syncOptions));
     return refused ? `spec.syncPolicy.syncOptions: ${refused}` : undefined;
@@ -72,8 +66,8 @@ const checks: ReadonlyArray<(input: SpecInput) => string | undefined> = [
       ? `application repo ${url} is not permitted in project '${projectName(app)}'`
       : undefined;
   },
-  ({ app, project }) =>
-    project && !destinationPermitted(app, project, app.spec.destination.namespace ?? "")
+  ({ app, project, cluster }) =>
+    project && cluster.ok && !destinationPermitted(cluster, project, app.spec.destination.namespace ?? "")
       ? `application destination server '${app.spec.destination.server ?? app.spec.destination.name}' and namespace '${app.spec.destination.namespace ?? ""}' do not match any of the allowed destinations in project '${projectName(app)}'`
       : undefined,
   ({ project }) => {
@@ -93,8 +87,13 @@ function permitted(patterns: readonly string[] | undefined, matches: (pattern: s
   return list.some((pattern) => !pattern.startsWith("!") && matches(pattern));
 }
 
-function destinationPermitted(app: Application, project: AppProject, namespace: string): boolean {
-  const { server = IN_CLUSTER, name = "in-cluster" } = app.spec.destination;
+/** Address and name of a cluster; projects permit either. */
+export interface ClusterName {
+  readonly server: string;
+  readonly name: string;
+}
+
+function destinationPermitted({ server, name }: ClusterName, project: AppProject, namespace: string): boolean {
   const fits = (pattern: string | undefined, value: string) => pattern !== undefined && matchGlob(pattern, value);
   let allowed = false;
   for (const entry of project.spec.destinations ?? []) {
@@ -129,7 +128,7 @@ const listed = (list: readonly GroupKind[] | undefined, object: KubeObject): boo
 
 /** Why the project does not let an object be applied, or undefined when it does. */
 export function objectProblem(
-  app: Application,
+  cluster: ClusterName,
   project: AppProject,
   object: KubeObject,
   namespaced: boolean,
@@ -141,7 +140,7 @@ export function objectProblem(
       !listed(spec.namespaceResourceBlacklist, object)
     : listed(spec.clusterResourceWhitelist, object) && !listed(spec.clusterResourceBlacklist, object);
   if (!allowed) return `resource ${kind} is not permitted in project ${project.metadata.name}`;
-  if (namespaced && !destinationPermitted(app, project, object.metadata.namespace ?? "")) {
+  if (namespaced && !destinationPermitted(cluster, project, object.metadata.namespace ?? "")) {
     return `namespace ${object.metadata.namespace ?? ""} is not permitted in project '${project.metadata.name}'`;
   }
   return undefined;

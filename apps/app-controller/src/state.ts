@@ -3,6 +3,7 @@ import type { Change } from "@tiphys/identity";
 import type {
   Application,
   ApplicationCondition,
+  ApplicationDestination,
   AppProject,
   IgnoreDifference,
   KubeObject,
@@ -20,6 +21,8 @@ export interface ApplicationState {
   readonly project: AppProject | undefined;
   /** Why the spec cannot be used; then nothing was rendered. */
   readonly specProblem: string | undefined;
+  /** Set while the destination's cluster does not answer: nothing is known of what lives there. */
+  readonly unreachable?: string;
   /** What is set without effect. */
   readonly warnings: readonly ApplicationCondition[];
   readonly target: Target;
@@ -53,6 +56,8 @@ export interface DeliveryAction {
   readonly change: Change | undefined;
   /** Rules whose live values an apply leaves as they are. */
   readonly keep: readonly IgnoreDifference[];
+  /** The cluster to write to. */
+  readonly destination: ApplicationDestination;
 }
 
 export interface DeliveryFact {

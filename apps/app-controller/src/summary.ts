@@ -24,7 +24,7 @@ export function summarize(
   const before = app.status ?? {};
   const { source, destination, ignoreDifferences } = app.spec;
   const healthBefore = before.health;
-  const health = comparison.health;
+  const health = state.unreachable === undefined ? comparison.health : "Unknown";
   const images = imagesOf(comparison.items);
   const externalURLs = externalUrlsOf(
     app,

@@ -40,6 +40,8 @@ export interface TargetOptions {
 export interface Targets {
   target(
     app: Application,
+    /** The cluster whose kinds decide what a manifest is. */
+    live: LiveState,
     source: ApplicationSource,
     revision: string,
     options: TargetOptions,
@@ -58,7 +60,7 @@ interface Prepared {
 
 const RAW_KEPT = 500;
 
-export function createTargets(manifests: ManifestService, live: LiveState, clock: Clock): Targets {
+export function createTargets(manifests: ManifestService, clock: Clock): Targets {
   const raw = new Map<string, { object: KubeObject; at: string }[]>();
   const prepared = new Map<string, Map<string, Prepared>>();
 
@@ -74,7 +76,7 @@ export function createTargets(manifests: ManifestService, live: LiveState, clock
     return objects;
   };
 
-  async function prepare(app: Application, response: RenderResponse): Promise<Prepared["objects"]> {
+  async function prepare(app: Application, live: LiveState, response: RenderResponse): Promise<Prepared["objects"]> {
     const parsed = parse(response);
     const own = new Map<string, boolean>();
     for (const { object } of parsed) {
@@ -122,7 +124,7 @@ export function createTargets(manifests: ManifestService, live: LiveState, clock
   }
 
   return {
-    async target(app, source, revision, { maxAge, noCache }, signal) {
+    async target(app, live, source, revision, { maxAge, noCache }, signal) {
       const resolvedAt = clock.now();
       const directory = source.directory;
       try {
@@ -146,11 +148,11 @@ export function createTargets(manifests: ManifestService, live: LiveState, clock
         );
         const name = app.metadata.name;
         const byRevision = prepared.get(name) ?? new Map<string, Prepared>();
-        const key = canonicalJson([response.key, app.spec.destination.namespace]);
+        const key = canonicalJson([response.key, app.spec.destination]);
         let entry = byRevision.get(key);
         // A kind that was not served may be by now.
         if (!entry || entry.objects.unserved.size > 0) {
-          entry = { key, objects: await prepare(app, response) };
+          entry = { key, objects: await prepare(app, live, response) };
           if (byRevision.size >= 3) byRevision.clear();
           byRevision.set(key, entry);
           prepared.set(name, byRevision);

@@ -4,31 +4,21 @@ import { createSqliteArchive } from "@tiphys/archive";
 import { createLocalArtifacts } from "@tiphys/artifacts";
 import { createLocalBus, openDurableMap } from "@tiphys/bus";
 import { createLocalCache } from "@tiphys/cache";
-import { createSpawner } from "@tiphys/child-process";
 import type { Clock } from "@tiphys/clock";
-import { createDialer } from "@tiphys/dialer";
-import { clusterAdmin, type RandomBytes } from "@tiphys/identity";
-import { createFileJournal } from "@tiphys/journal";
-import { createInformers, type Informers, isAlreadyExists, type KubeClient } from "@tiphys/kube";
-import { createIngressStatusController, createKubeControllers } from "@tiphys/kube-controllers";
-import { createEmbeddedKube } from "@tiphys/kube-embedded";
-import {
-  type BackendStats,
-  createClusterProxy,
-  createClusterResolver,
-  createNodeRuntime,
-  reachThrough,
-} from "@tiphys/node-runtime";
+import type { RandomBytes } from "@tiphys/identity";
+import { type Informers, isAlreadyExists, type KubeClient } from "@tiphys/kube";
 import { createLocalQueue } from "@tiphys/queue";
 import { createRenderPool } from "@tiphys/render";
-import { allCrds, types } from "@tiphys/resources";
+import { allCrds, gatewayCrds, types } from "@tiphys/resources";
 import type { Service } from "@tiphys/service-host";
-import type { Logger, Metrics } from "@tiphys/telemetry";
+import { type Logger, type Metrics, noMetrics } from "@tiphys/telemetry";
 import type { ArchiveJob } from "@tiphys/workflow-controller";
+import { clusterFolder, clusterName } from "./cluster-folders.js";
+import { type RunningCluster, startCluster } from "./embedded-cluster.js";
+import { clustersIn, kubeconfigOf, register } from "./further-clusters.js";
 import { internalKey } from "./internal-key.js";
-import { requireFree, stablePorts } from "./ports.js";
+import { requireFree } from "./ports.js";
 import { createSuite, type Suite } from "./suite.js";
-import { serveTrafficStats } from "./traffic-stats.js";
 
 export interface EmbeddedOptions {
   readonly data: string;
@@ -40,6 +30,8 @@ export interface EmbeddedOptions {
   /** Folder of the bundles of all apps (`apps`). */
   readonly bundles: string;
   readonly searchPath: string;
+  /** How many clusters; absent: as many as the data folder has. */
+  readonly clusters?: number;
   /** Encoded messages between services, for tests. */
   readonly encoded?: boolean;
 }
@@ -49,11 +41,11 @@ export interface Embedded {
   readonly informers: Informers;
   readonly kubeconfig: string;
   readonly ingressUrl: string;
+  /** The suite's own cluster first. */
+  readonly clusters: readonly RunningCluster[];
   stop(): Promise<void>;
 }
 
-/** Names under which pods and analyses find the measured traffic. */
-const TRAFFIC_HOST = /^traffic\.tiphys(\.svc(\.cluster\.local)?)?$/;
 const RENDER_CHILDREN = 1;
 const CONTROL_NAMESPACE = "argocd";
 
@@ -77,27 +69,23 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     await service.start();
   };
   try {
-    const kube = await createEmbeddedKube({
-      dir: join(data, "cluster"),
-      clock,
-      random,
-      log: log.with({ service: "kube" }),
-      crds: allCrds,
-    });
-    stops.push(() => kube.stop());
-    const ports = await stablePorts(data);
     const key = await internalKey(data, random);
-    const client = kube.client(clusterAdmin);
-    const listener = await kube.listen({ host: "127.0.0.1", port: ports.kube });
-    stops.push(() => listener.close());
-    await writeFile(join(data, "kubeconfig"), listener.kubeconfig, { mode: 0o600 });
-
-    await ensureNamespace(client, CONTROL_NAMESPACE);
-
-    const informers = createInformers({ client, clock, log });
-    stops.push(() => informers.stop());
-    const [journal, bus, cache, archive, archiveJobs, eventState] = await Promise.all([
-      createFileJournal({ dir: join(data, "journal"), clock, log }),
+    const home = await startCluster({ ...options, name: clusterName(1), folder: data, crds: allCrds }, { run, stops });
+    const { informers, journal, dialer } = home;
+    await ensureNamespace(informers.client, CONTROL_NAMESPACE);
+    const wanted = options.clusters ?? (await clustersIn(data));
+    const others = await Promise.all(
+      Array.from({ length: wanted - 1 }, async (_, index) => {
+        const name = clusterName(index + 2);
+        const folder = clusterFolder(data, name) as string;
+        // What the suite's controllers act upon is in the first cluster; the others have no such kinds.
+        const more = { name, folder, crds: gatewayCrds, metrics: noMetrics };
+        return await startCluster({ ...options, ...more }, { run, stops });
+      }),
+    );
+    await writeFile(join(data, "kubeconfig"), kubeconfigOf(home, others), { mode: 0o600 });
+    for (const other of others) await register(informers.client, CONTROL_NAMESPACE, other);
+    const [bus, cache, archive, archiveJobs, eventState] = await Promise.all([
       createLocalBus({ dir: join(data, "bus"), clock, log }),
       createLocalCache({ dir: join(data, "cache"), clock, log }),
       createSqliteArchive({ path: join(data, "archive.db") }),
@@ -105,70 +93,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       openDurableMap({ dir: join(data, "events"), name: "events", log }),
     ]);
     stops.push(async () => {
-      await Promise.all([journal.close(), bus.close(), cache.close(), archive.close(), eventState.close()]);
+      await Promise.all([bus.close(), cache.close(), archive.close(), eventState.close()]);
     });
-    await run(
-      createKubeControllers({
-        informers,
-        clock,
-        log: log.with({ service: "kube-controllers" }),
-        metrics,
-        journal,
-        random,
-        rootCa: kube.rootCa,
-      }),
-    );
-
-    const resolver = createClusterResolver({ informers });
-    let traffic: () => readonly BackendStats[] = () => [];
-    const stats = await serveTrafficStats(() => traffic(), informers.informer(types.pods));
-    stops.push(() => stats.close());
-    const withTraffic = {
-      ...resolver,
-      resolve: async (host: string, port: number, namespace?: string) =>
-        TRAFFIC_HOST.test(host)
-          ? { host: "127.0.0.1", port: stats.port }
-          : await resolver.resolve(host, port, namespace),
-    };
-    const dialer = createDialer({ resolver: withTraffic, clock, log, metrics });
-    const proxy = createClusterProxy({
-      informers,
-      resolver: withTraffic,
-      outside: dialer,
-      clock,
-      log,
-      metrics,
-      listen: { forward: ports.forward, ingress: ports.ingress },
-    });
-    await run(proxy);
-    traffic = () => proxy.stats();
-    await run(createIngressStatusController({ informers, clock, journal, log, metrics, hostname: "localhost" }));
-
-    const spawner = createSpawner({ log });
-    stops.push(() => spawner.stop());
-    const node = createNodeRuntime({
-      client,
-      informers,
-      nodeName: "tiphys-local",
-      dir: join(data, "node"),
-      clock,
-      random,
-      log: log.with({ service: "node-runtime" }),
-      metrics,
-      spawner,
-      podEnv: (pod) => proxy.podEnv(pod),
-      apiServer: { host: "127.0.0.1", port: ports.kube },
-      // Ctrl-C ends what serves; a workflow's step is not lost to it, and the next start adopts what still runs.
-      onStop: "keep-jobs",
-    });
-    stops.push(
-      kube.registerLogSource("", (pod, logOptions, signal) =>
-        node.logs({ namespace: pod.metadata.namespace ?? "", name: pod.metadata.name }, logOptions, signal),
-      ),
-    );
-    stops.push(kube.registerNode("", node.kubelet));
-    kube.registerNetwork(reachThrough(resolver));
-    await run(node);
 
     const renderPool = createRenderPool({
       worker: join(bundles, "repo-server/dist/render-worker.mjs"),
@@ -196,7 +122,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
         bundle: await readFile(join(bundles, "executor/dist/executor.mjs"), "utf8"),
         node: process.execPath,
         signingKey: key,
-        listen: { host: "127.0.0.1", port: ports.report },
+        listen: { host: "127.0.0.1", port: home.ports.report },
       },
       gitFolder: join(data, "git"),
       searchPath: options.searchPath,
@@ -207,7 +133,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       encoded: options.encoded ?? false,
     });
     for (const service of suite.services) await run(service);
-    return { suite, informers, kubeconfig: join(data, "kubeconfig"), ingressUrl: proxy.ingressUrl, stop };
+    const kubeconfig = join(data, "kubeconfig");
+    return { suite, informers, kubeconfig, ingressUrl: home.ingressUrl, clusters: [home, ...others], stop };
   } catch (error) {
     await stop();
     throw error;

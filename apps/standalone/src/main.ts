@@ -41,6 +41,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     embedded = await startEmbedded({
       data,
       port: options.port,
+      ...(options.clusters === undefined ? {} : { clusters: options.clusters }),
       clock,
       random: randomBytes,
       log,
@@ -59,6 +60,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   await writeFile(join(data, "login.json"), `${JSON.stringify(login, null, 2)}\n`, { mode: 0o600 });
   say(`${pc.green("ready")} in ${elapsed()}: console ${pc.bold(login.url)}  user admin  password ${pc.bold(password)}`);
   say(`kubeconfig ${join(data, "kubeconfig")}   login ${join(data, "login.json")}`);
+
+  for (const { name, url } of embedded.clusters.slice(1)) say(`cluster ${pc.bold(name)} at ${url}`);
 
   let stopDemo = async () => {};
   const end = async (code: number) => {

@@ -21,6 +21,8 @@ import {
   workflowTemplateCrd,
 } from "./workflow.js";
 
+export { gatewayCrds };
+
 /** Every custom resource we serve, as its CustomResourceDefinition; `npm run generate` writes them to deploy/crds. */
 export const allCrds: readonly KubeObject[] = [
   applicationCrd,
