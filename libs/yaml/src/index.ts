@@ -1,2 +1,3 @@
 export * from "./emit.js";
+export * from "./go-emit.js";
 export * from "./parse.js";

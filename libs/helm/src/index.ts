@@ -1,0 +1,16 @@
+export { MAX_CHART_BYTES, MAX_FILE_BYTES, readArchive } from "./archive.js";
+export { parseKubeVersion } from "./capabilities.js";
+export { Chart, type Values } from "./chart.js";
+export { coalesceValues, mergeTables } from "./coalesce.js";
+export { isCompatible } from "./dependencies.js";
+export { ChartError } from "./errors.js";
+export type { ChartFile } from "./file.js";
+export { helmFunctions } from "./functions.js";
+export { IgnoreRules } from "./ignore.js";
+export { loadArchive, loadDirectory, mergeMaps, readValues } from "./load.js";
+export { type Hook, type Manifest, splitManifests } from "./manifests.js";
+export { fileMatcher, globMatcher } from "./match.js";
+export type { Dependency, Metadata } from "./metadata.js";
+export * from "./render.js";
+export { parseSet, type SetKind, type ValueSources } from "./strvals.js";
+export { fromYaml, toYaml, toYamlPretty } from "./yaml.js";
