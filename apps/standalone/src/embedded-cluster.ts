@@ -19,6 +19,7 @@ import { type KubeObject, types } from "@tiphys/resources";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
 import { clusterName } from "./cluster-folders.js";
+import { nodeSettings } from "./node-settings.js";
 import { type StablePorts, stablePorts } from "./ports.js";
 import { serveTrafficStats } from "./traffic-stats.js";
 
@@ -31,6 +32,8 @@ export interface ClusterOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly crds: readonly KubeObject[];
+  /** Settings of the node runtime (see `nodeSettings`); none by default. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** An embedded cluster at work: its API, controllers, proxy and node. */
@@ -126,6 +129,7 @@ export async function startCluster(options: ClusterOptions, { run, stops }: Runn
     metrics,
     spawner,
     podEnv: (pod) => proxy.podEnv(pod),
+    ...(await nodeSettings(options.env ?? {}, dialer)),
     apiServer: { host: "127.0.0.1", port: ports.kube },
     // Ctrl-C ends what serves; a workflow's step is not lost to it, and the next start adopts what still runs.
     onStop: "keep-jobs",

@@ -32,6 +32,8 @@ export interface EmbeddedOptions {
   readonly searchPath: string;
   /** How many clusters; absent: as many as the data folder has. */
   readonly clusters?: number;
+  /** Settings of the node runtimes (see `nodeSettings`); none by default. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Encoded messages between services, for tests. */
   readonly encoded?: boolean;
 }

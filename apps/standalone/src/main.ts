@@ -48,6 +48,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       metrics: createMetrics({ processMetrics: true }),
       bundles,
       searchPath: process.env["PATH"] ?? "",
+      env: process.env,
     });
   } catch (error) {
     log.debug("start failed", { error });

@@ -12,6 +12,7 @@ import { type BackendStats, createClusterProxy, createClusterResolver, createNod
 import { types } from "@tiphys/resources";
 import { runUntilSignal, type Service } from "@tiphys/service-host";
 import { createLogger, createMetrics } from "@tiphys/telemetry";
+import { nodeSettings } from "./node-settings.js";
 import { stablePorts } from "./ports.js";
 import { serveTrafficStats } from "./traffic-stats.js";
 
@@ -60,6 +61,7 @@ const node = createNodeRuntime({
   metrics,
   spawner,
   podEnv: (pod) => proxy.podEnv(pod),
+  ...(await nodeSettings(process.env, dialer)),
   apiServer: { host: server.hostname, port: Number(server.port) || 443 },
   ...(kubeletCa
     ? {

@@ -83,6 +83,60 @@ describe("pod plan", () => {
       want: { stop: [{ container: "s" }] },
     },
     {
+      name: "sidecar away",
+      why: "once the others have begun, a sidecar that waits holds nothing up",
+      given: [
+        pod(sidecar),
+        { s: container(ended(1), { retryAt: NOW + 1000 }), a: container(ended(2), { attempt: 1 }) },
+      ],
+      want: { start: ["a"], lookAgainAt: NOW + 1000 },
+    },
+    {
+      name: "changed image",
+      why: "a running container with another image is started anew",
+      given: [
+        pod({ ...never, containers: [{ name: "a", image: "new" }] }),
+        { a: container(running, { attempt: 1, specImage: "old" }) },
+      ],
+      want: { stop: [{ container: "a", changed: true }] },
+    },
+    {
+      name: "changed image, ended",
+      why: "and that whatever the restart policy says",
+      given: [pod(never), { a: container(ended(137), { attempt: 1, restart: true }) }],
+      want: { start: ["a"] },
+    },
+    {
+      name: "restart rule",
+      why: "a container's rule for its exit code outweighs the pod's policy",
+      given: [
+        pod({
+          ...never,
+          containers: [
+            {
+              name: "a",
+              restartPolicy: "Never",
+              restartPolicyRules: [{ action: "Restart", exitCodes: { operator: "In", values: [42] } }],
+            },
+          ],
+        }),
+        { a: container(ended(42), { attempt: 1 }) },
+      ],
+      want: { start: ["a"] },
+    },
+    {
+      name: "own policy",
+      why: "a container's policy outweighs the pod's",
+      given: [pod({ containers: [{ name: "a", restartPolicy: "Never" }] }), { a: container(ended(1), { attempt: 1 }) }],
+      want: { start: [], outcome: { phase: "Failed" } },
+    },
+    {
+      name: "eviction",
+      why: "a pod that used too much ends, and says so",
+      given: [pod({}), { a: container(running, { attempt: 1 }) }, "too much"],
+      want: { start: [], stop: [{ container: "a", reason: "too much" }] },
+    },
+    {
       name: "success",
       why: "all ended well",
       given: [pod(never), { a: container(ended(0)) }],
@@ -139,10 +193,10 @@ describe("pod plan", () => {
       given: [pod({}, deleting), { a: container(ended(0)) }],
       want: { remove: true, outcome: { phase: "Succeeded" } },
     },
-  ] as { name: string; why: string; given: [KubeObject, Record<string, ContainerRecord>]; want: object }[])(
+  ] as { name: string; why: string; given: [KubeObject, Record<string, ContainerRecord>, string?]; want: object }[])(
     "$name: $why",
-    ({ given: [object, containers], want }) => {
-      expect(planPod(object, record(containers), NOW)).toMatchObject(want);
+    ({ given: [object, containers, evicted], want }) => {
+      expect(planPod(object, { ...record(containers), ...(evicted ? { evicted } : {}) }, NOW)).toMatchObject(want);
     },
   );
 

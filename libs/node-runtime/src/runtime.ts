@@ -168,8 +168,11 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
   async function createRecord(pod: KubeObject): Promise<PodRecord> {
     const table: Record<string, number> = {};
     for (const container of allContainers(pod)) {
+      // An image of its own knows nothing of PORT: it listens where it says, on the network that it shares with the host.
+      const own = context.images.hosted(container["image"] ?? "", isLiteral({ deps }, pod)) === undefined;
+      const direct = pod["spec"]?.hostNetwork || own;
       for (const { containerPort } of (container["ports"] ?? []) as { containerPort: number }[]) {
-        table[`${container.name}/${containerPort}`] = pod["spec"]?.hostNetwork ? containerPort : await ports.take();
+        table[`${container.name}/${containerPort}`] = direct ? containerPort : await ports.take();
       }
     }
     return {

@@ -54,7 +54,7 @@ describe("launch", () => {
     const text = argv.join(" ");
     expect(text).toContain("--ro-bind /usr /usr");
     expect(text).toContain("--ro-bind /opt/node /opt/node");
-    expect(text).toContain("--bind /tmp/host/data /data/ --ro-bind /tmp/host/sub /data/sub");
+    expect(text).toContain("--bind /tmp/host/data /data/ --dir /data --ro-bind /tmp/host/sub /data/sub");
     expect(text).toContain("--chdir /data/sub -- sh -c");
     expect(text).not.toMatch(/bind\S* (\/ |\/home|\/root)/);
     expect(env).toEqual(command.env);

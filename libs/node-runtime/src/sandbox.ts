@@ -185,12 +185,21 @@ function sandboxed(
     args.push("--unshare-user", "--uid", String(identity.uid), "--gid", String(identity.gid));
   }
   if (root) args.push("--bind", root.merged, "/");
+  const made = new Set<string>();
   for (const step of view) {
     if (step.do === "bind") {
+      // It makes folders above a mount for root alone; a container of another user has to pass through them.
+      for (const folder of foldersAbove(step.target)) {
+        if (!made.has(folder)) args.push("--dir", folder);
+        made.add(folder);
+      }
       const option = `--${step.readOnly ? "ro-" : ""}bind${step.optional ? "-try" : ""}`;
       args.push(option, step.source, step.target);
     } else if (step.do === "symlink") args.push("--symlink", step.source, step.target);
-    else args.push(`--${step.do}`, step.target);
+    else {
+      args.push(`--${step.do}`, step.target);
+      made.add(step.target);
+    }
   }
   const cwd = command.workingDir ?? "/";
   if (cwd !== "/") args.push("--dir", cwd);
@@ -198,6 +207,12 @@ function sandboxed(
   args.push("--chdir", cwd, "--", ...command.argv);
   return [bwrap, ...args];
 }
+
+/** `/a/b/c` → `/a`, `/a/b`. */
+const foldersAbove = (path: string): string[] => {
+  const parts = path.split("/").filter(Boolean).slice(0, -1);
+  return parts.map((_part, i) => `/${parts.slice(0, i + 1).join("/")}`);
+};
 
 /** True when a process of root has to become somebody else. */
 export const changesUser = ({ uid, gid, groups }: Identity): boolean => uid !== 0 || gid !== 0 || groups.length > 0;

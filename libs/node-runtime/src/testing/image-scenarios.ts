@@ -289,6 +289,33 @@ export function describeImages(connect: () => Promise<TestCluster>, options: Par
     await node.client.delete(types.pods, { namespace: node.namespace, name: "changes" }, { gracePeriodSeconds: 0 });
   });
 
+  it("runs a literal pod as any kubelet would: no host programs, no variables of ours, its token as it finds it", async () => {
+    const script =
+      'echo "$$$$ $PORT-$HTTP_PROXY-$TIPHYS_PROXY $KUBERNETES_SERVICE_PORT"; ls /var/run/secrets/kubernetes.io/serviceaccount; cat /etc/hostname';
+    const literal = { metadata: { annotations: { "tiphys.dev/node-mode": "literal" } } };
+    const create = (name: string, container: object) =>
+      node.client.create(types.pods, {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name, namespace: node.namespace, ...literal.metadata },
+        spec: {
+          nodeName: node.nodeName,
+          restartPolicy: "Never",
+          initContainers: [{ name: "side", image: app(), args: ["sleep 1000"], restartPolicy: "Always" }],
+          containers: [{ name: "main", image: app(), ports: [{ containerPort: 8080 }], ...container }],
+          terminationGracePeriodSeconds: 0,
+        },
+      });
+    await create("literal", { args: [script] });
+    await node.waitFor("literal", (pod) => pod["status"]?.phase === "Succeeded");
+    const log = await node.log("literal", { container: "main" });
+    expect(log).toMatch(/^1 -- \d+\n/);
+    expect(log).toMatch(/ca\.crt\nnamespace\ntoken\nliteral\n$/);
+    await create("no-table", { image: "alpine:3.20", imagePullPolicy: "Never" });
+    await node.waitFor("no-table", (pod) => waiting(pod).reason === "ErrImageNeverPull");
+    await node.client.delete(types.pods, { namespace: node.namespace, name: "no-table" }, { gracePeriodSeconds: 0 });
+  });
+
   it("takes up a container of an image after a crash, and cleans up what it wrote", async () => {
     await node.createPod("survives", {
       restartPolicy: "Never",
