@@ -23,6 +23,7 @@ const required = (name: string): string => {
   if (!value) throw new InvalidArgumentError(name, "must be set");
   return value;
 };
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 const clock = systemClock();
 const log = createLogger({ service: "node", level: "warn" });
 const metrics = createMetrics();
@@ -62,6 +63,7 @@ const node = createNodeRuntime({
   spawner,
   podEnv: (pod) => proxy.podEnv(pod),
   ...(await nodeSettings(process.env, dialer)),
+  hostPrograms: LOOPBACK.test(server.hostname) || process.env["TIPHYS_NODE_HOST_PROGRAMS"] === "true",
   apiServer: { host: server.hostname, port: Number(server.port) || 443 },
   ...(kubeletCa
     ? {

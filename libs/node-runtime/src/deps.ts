@@ -26,6 +26,11 @@ export interface NodeRuntimeDeps {
   readonly spawner: Spawner;
   /** Asked before the default table. */
   readonly images?: ImageTable;
+  /**
+   * Programs of the host stand for well-known images (the default table). Who may create pods may run them, so a node of
+   * an API server beyond this machine says false.
+   */
+  readonly hostPrograms?: boolean;
   /** Where images come from that the table has not; without it they are not pulled. */
   readonly pull?: PullSettings;
   /**

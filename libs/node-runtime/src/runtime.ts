@@ -396,7 +396,7 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
         path,
         hostIP: HOST_IP,
         images: createImageManager({
-          table: [...(deps.images ?? []), ...defaultImages],
+          table: [...(deps.images ?? []), ...(deps.hostPrograms === false ? [] : defaultImages)],
           has: (program) => findProgram(program, path) !== undefined,
           ...(deps.pull ? { pull: deps.pull } : {}),
           dir: join(deps.dir, "images"),
