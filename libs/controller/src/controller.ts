@@ -28,6 +28,8 @@ export interface ControllerOptions<State, Action, Fact> {
   readonly workers?: number;
   /** False for objects that never need a pass: their changes cost nothing. Absent: every object may need one. */
   readonly concerns?: (object: KubeObject) => boolean;
+  /** Keys of a higher rank go first. Absent: first come, first served. */
+  readonly rank?: (key: ObjectKey) => number;
   /** Sharding: asked before every pass, also with one replica. */
   readonly owns?: (key: ObjectKey) => boolean;
   /** Told of every pass: how long it took, and whether it failed. */

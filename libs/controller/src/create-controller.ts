@@ -63,6 +63,7 @@ export function createController<State, Action, Fact>(
     clock,
     workers: options.workers ?? WORKERS,
     run: onePass,
+    ...(options.rank ? { rank: (key: string) => options.rank?.(parseKey(key)) ?? 0 } : {}),
     onDepth: (keys) => depth.set(keys, { controller: name }),
   });
   const unsubscribe: (() => void)[] = [];

@@ -9,6 +9,8 @@ export interface WorkQueueOptions {
   /** One pass of a key. Never rejects, and never runs twice at a time for one key. */
   readonly run: (key: string) => Promise<void>;
   readonly onDepth?: (depth: number) => void;
+  /** Keys of a higher rank go first; asked when a key joins the line. Absent: first come, first served. */
+  readonly rank?: (key: string) => number;
 }
 
 /**
@@ -16,8 +18,7 @@ export interface WorkQueueOptions {
  * goes to the end of the line when the pass ends, so one busy key cannot hold up the others.
  */
 export class WorkQueue {
-  /** Insertion order is the line. */
-  readonly #waiting = new Set<string>();
+  readonly #waiting = new Line();
   readonly #running = new Set<string>();
   readonly #again = new Set<string>();
   readonly #timers = new Map<string, { at: number; cancel: () => void }>();
@@ -49,9 +50,13 @@ export class WorkQueue {
 
   add(key: string): void {
     if (this.#running.has(key)) this.#again.add(key);
-    else this.#waiting.add(key);
+    else this.#waiting.add(key, this.#rank(key));
     this.#fill();
     this.#tellDepth();
+  }
+
+  #rank(key: string): number {
+    return this.options.rank?.(key) ?? 0;
   }
 
   /** Adds the key at `at`, unless an earlier time is set already. A pass of the key takes the time back. */
@@ -89,10 +94,8 @@ export class WorkQueue {
 
   #fill(): void {
     while (this.#active && this.#running.size < this.options.workers) {
-      const next = this.#waiting.values().next();
-      if (next.done) return;
-      const key = next.value;
-      this.#waiting.delete(key);
+      const key = this.#waiting.take();
+      if (key === undefined) return;
       this.#running.add(key);
       void this.options.clock.track(this.#pass(key));
     }
@@ -109,7 +112,7 @@ export class WorkQueue {
       }
     } finally {
       this.#running.delete(key);
-      if (this.#again.delete(key) && this.#active) this.#waiting.add(key);
+      if (this.#again.delete(key) && this.#active) this.#waiting.add(key, this.#rank(key));
       this.#fill();
       this.#tellDepth();
       if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
@@ -118,5 +121,49 @@ export class WorkQueue {
 
   #tellDepth(): void {
     this.options.onDepth?.(this.depth);
+  }
+}
+
+/** Waiting keys, each once: by rank, then in the order they came. */
+class Line {
+  readonly #ranks = new Map<string, number>();
+  /** Insertion order is the line. */
+  readonly #lines = new Map<number, Set<string>>();
+  #sorted: number[] = [];
+
+  get size(): number {
+    return this.#ranks.size;
+  }
+
+  add(key: string, rank: number): void {
+    const before = this.#ranks.get(key);
+    if (before === rank) return;
+    if (before !== undefined) this.#lines.get(before)?.delete(key);
+    this.#ranks.set(key, rank);
+    let line = this.#lines.get(rank);
+    if (!line) {
+      line = new Set();
+      this.#lines.set(rank, line);
+      this.#sorted = [...this.#lines.keys()].sort((a, b) => b - a);
+    }
+    line.add(key);
+  }
+
+  take(): string | undefined {
+    for (const rank of this.#sorted) {
+      const line = this.#lines.get(rank) as Set<string>;
+      const next = line.values().next();
+      if (next.done) continue;
+      line.delete(next.value);
+      this.#ranks.delete(next.value);
+      return next.value;
+    }
+    return undefined;
+  }
+
+  clear(): void {
+    this.#ranks.clear();
+    this.#lines.clear();
+    this.#sorted = [];
   }
 }

@@ -3,7 +3,7 @@ import { createController, type Reconciler, type RunningController, type Watch }
 import type { RandomBytes } from "@tiphys/identity";
 import type { Journal } from "@tiphys/journal";
 import { createEventRecorder, type EventRecorder, type Informers } from "@tiphys/kube";
-import { type KubeObject, type ResourceType, types } from "@tiphys/resources";
+import { type KubeObject, type ObjectKey, type ResourceType, types } from "@tiphys/resources";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
 import { cronJobReconciler } from "./cron-job/reconciler.js";
@@ -17,8 +17,9 @@ import {
   strayPodReconciler,
 } from "./job/reconciler.js";
 import { namespaceReconciler } from "./namespace.js";
+import { nodeLifecycle, orphanedPods } from "./node-lifecycle/reconciler.js";
 import { adopters, replicaSetKind, replicaSetReconciler, replicationControllerKind } from "./replica-set.js";
-import { schedulerReconciler, schedulingWatches } from "./scheduler/scheduler.js";
+import { createScheduler, waitsForNode } from "./scheduler/scheduler.js";
 import { namespaceDefaultsReconciler } from "./service-accounts.js";
 
 export interface KubeControllersDeps {
@@ -41,16 +42,21 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
   const recorders: EventRecorder[] = [];
   const controllers: RunningController[] = [];
 
+  function recorder(component: string): EventRecorder {
+    const events = createEventRecorder({ ...deps, client: informers.client, component });
+    recorders.push(events);
+    return events;
+  }
+
   function add<State, Action, Fact>(
     name: string,
     resource: ResourceType,
-    component: string,
+    component: string | EventRecorder,
     make: (events: EventRecorder) => Reconciler<State, Action, Fact>,
     watches: readonly Watch[],
-    { workers, concerns }: { workers?: number; concerns?: (object: KubeObject) => boolean } = {},
+    more: { workers?: number; concerns?: (object: KubeObject) => boolean; rank?: (key: ObjectKey) => number } = {},
   ): void {
-    const events = createEventRecorder({ ...deps, client: informers.client, component });
-    recorders.push(events);
+    const events = typeof component === "string" ? recorder(component) : component;
     controllers.push(
       createController<State, Action, Fact>({
         name,
@@ -64,8 +70,7 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
         journal: deps.journal,
         log: deps.log,
         metrics: deps.metrics,
-        ...(workers === undefined ? {} : { workers }),
-        ...(concerns ? { concerns } : {}),
+        ...more,
         ...(deps.killPoint ? { killPoint: deps.killPoint } : {}),
       }),
     );
@@ -123,15 +128,19 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
     (events) => namespaceDefaultsReconciler({ informers, events, rootCa: deps.rootCa }),
     [inNamespace(types.serviceAccounts, "default"), inNamespace(types.configMaps, "kube-root-ca.crt")],
   );
+  const lifecycleEvents = recorder("node-controller");
+  const lifecycle = nodeLifecycle({ informers, events: lifecycleEvents, clock: deps.clock });
+  add("nodes", types.nodes, lifecycleEvents, () => lifecycle.reconciler, lifecycle.watches);
+  const orphans = orphanedPods({ informers, events: lifecycleEvents, clock: deps.clock });
+  add("podgc", types.pods, lifecycleEvents, () => orphans.reconciler, orphans.watches, { concerns: orphans.concerns });
   if (deps.scheduler !== false) {
-    add(
-      "scheduler",
-      types.pods,
-      "default-scheduler",
-      (events) => schedulerReconciler({ informers, events }),
-      schedulingWatches(informers),
-      { workers: 1 },
-    );
+    const events = recorder("default-scheduler");
+    const scheduler = createScheduler({ informers, events, clock: deps.clock });
+    add("scheduler", types.pods, events, () => scheduler.reconciler, scheduler.watches, {
+      workers: 1,
+      concerns: waitsForNode,
+      rank: scheduler.rank,
+    });
   }
 
   return {

@@ -22,6 +22,8 @@ export type Write =
       readonly object: KubeObject;
       readonly body: Record<string, unknown>;
       readonly subresource?: string;
+      /** Holds whatever else has changed on the object. */
+      readonly unlocked?: boolean;
       readonly tell?: Told;
     }
   | {
@@ -29,6 +31,7 @@ export type Write =
       readonly type: ResourceType;
       readonly object: KubeObject;
       readonly propagation?: "Foreground" | "Background";
+      readonly gracePeriodSeconds?: number;
       readonly tell?: Told;
     }
   | { readonly do: "tell"; readonly tell: Told };
@@ -73,10 +76,14 @@ async function send(
           type: "merge",
           body: {
             ...write.body,
-            metadata: {
-              ...(write.body["metadata"] as object | undefined),
-              resourceVersion: write.object.metadata.resourceVersion,
-            },
+            ...(write.unlocked
+              ? {}
+              : {
+                  metadata: {
+                    ...(write.body["metadata"] as object | undefined),
+                    resourceVersion: write.object.metadata.resourceVersion,
+                  },
+                }),
           },
         },
         { ...options, ...(write.subresource ? { subresource: write.subresource } : {}) },
@@ -85,6 +92,7 @@ async function send(
       try {
         await client.delete(write.type, keyOf(write.object), {
           propagation: write.propagation ?? "Background",
+          ...(write.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: write.gracePeriodSeconds }),
           ...(write.object.metadata.uid ? { preconditions: { uid: write.object.metadata.uid } } : {}),
           signal,
         });

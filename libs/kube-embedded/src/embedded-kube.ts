@@ -17,6 +17,7 @@ import { ServiceAddresses } from "./api/admission.js";
 import { CRDS } from "./api/crds.js";
 import type { HandlerParts, LogSource, NodeConnection } from "./api/handle.js";
 import { Kinds } from "./api/kinds.js";
+import { systemPriorityClasses } from "./api/priority.js";
 import { memoryClient } from "./client.js";
 import { CrdCleaner } from "./crd-cleaner.js";
 import { GarbageCollector } from "./garbage-collector.js";
@@ -183,6 +184,18 @@ async function bootstrap(client: KubeClient, crds: readonly KubeObject[]): Promi
     ensure(client.create(types.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name } })),
   );
   await Promise.all(writes);
+  await Promise.all(
+    systemPriorityClasses.map(({ name, ...rest }) =>
+      ensure(
+        client.create(types.priorityClasses, {
+          apiVersion: "scheduling.k8s.io/v1",
+          kind: "PriorityClass",
+          metadata: { name },
+          ...rest,
+        }),
+      ),
+    ),
+  );
   const apiService = { name: "kubernetes", namespace: "default" };
   // Asked first: creating it again would be refused for its address, as on the real server, not for its name.
   const isThere = await client.get(types.services, apiService).then(

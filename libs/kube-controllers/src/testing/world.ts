@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { canonicalJson } from "@tiphys/canonical-json";
 import { type Clock, systemClock, type VirtualClock, virtualClock } from "@tiphys/clock";
 import { clusterAdmin } from "@tiphys/identity";
 import { createMemoryJournal } from "@tiphys/journal";
@@ -216,7 +217,7 @@ export function picture(world: World, value: unknown): unknown {
   );
 }
 
-const byText = (a: unknown, b: unknown) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+const byText = (a: unknown, b: unknown) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1);
 
 /** Conditions are a set: sorted by type. */
 export const sortedConditions = (status: KubeObject | undefined) =>

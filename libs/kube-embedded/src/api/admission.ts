@@ -5,6 +5,7 @@ import type { Store } from "../store/store.js";
 import type { ServedKind } from "./kinds.js";
 import { generatedName } from "./names.js";
 import type { Parts } from "./parts.js";
+import { admitPriority } from "./priority.js";
 import { fieldError, forbidden, invalid, notFound } from "./status.js";
 
 const NAMESPACES = { group: "", resource: "namespaces", kind: "Namespace" };
@@ -140,8 +141,7 @@ export function completePod({ store, random }: Parts, kind: ServedKind, pod: Kub
   if (problem) throw forbidden(kind, name, problem);
   if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
   else delete spec.serviceAccountName;
-  spec.priority ??= 0;
-  spec.preemptionPolicy ??= "PreemptLowerPriority";
+  admitPriority(store, kind, pod);
   const tolerations = (spec.tolerations ?? []) as { key?: string; effect?: string; operator?: string }[];
   for (const key of ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]) {
     const tolerated = tolerations.some(

@@ -10,10 +10,28 @@ const keepsStatusAtCreate = new Set(["/nodes"]);
 /** Statuses that do not begin as their kind's zero. */
 const statusAtCreate: Readonly<Record<string, (object: KubeObject) => Status>> = {
   "/namespaces": () => ({ phase: "Active" }),
-  "/pods": (object) => ({ phase: "Pending", qosClass: qosClass(object) }),
+  "/pods": (object) => ({ phase: "Pending", qosClass: qosClass(object), ...gated(object) }),
   "/persistentvolumeclaims": () => ({ phase: "Pending" }),
   "/persistentvolumes": () => ({ phase: "Pending" }),
 };
+
+/** A pod that waits for its gates says so from the beginning. */
+function gated(pod: KubeObject): Status {
+  if (!pod["spec"]?.schedulingGates?.length) return {};
+  const message = "Scheduling is blocked due to non-empty scheduling gates";
+  return {
+    conditions: [
+      {
+        type: "PodScheduled",
+        status: "False",
+        lastProbeTime: null,
+        lastTransitionTime: pod.metadata.creationTimestamp,
+        reason: "SchedulingGated",
+        message,
+      },
+    ],
+  };
+}
 
 /** Fields that the writer of the object, or of one of its subresources, cannot own. */
 export function resetFields(kind: ServedKind, subresource: string | undefined): readonly (readonly string[])[] {

@@ -18,6 +18,7 @@ import { CRDS, crdStatus } from "./crds.js";
 import type { ServedKind } from "./kinds.js";
 import { generatedName, timestamp, uuid } from "./names.js";
 import { inVersion, type Parts, type Target, toStored, type WriteContext } from "./parts.js";
+import { admitPriorityClass, taintNewNode } from "./priority.js";
 import * as status from "./status.js";
 import * as strategy from "./strategy.js";
 
@@ -79,6 +80,8 @@ export function admitCreate(
   if (kind.namespaced) checkNamespace(store, kind, object);
   fillSystemMetadata(parts, kind, object.metadata, now);
   if (kind.collection === "/pods") completePod(parts, kind, object);
+  if (kind.collection === "/nodes") taintNewNode(object);
+  if (kind.collection === "scheduling.k8s.io/priorityclasses") admitPriorityClass(store, kind, object);
   strategy.prepareCreate(kind, object);
   if (kind.collection === "/services") addresses.assign(kind, object);
   if (kind.collection === CERTIFICATE_REQUESTS) stampRequester(object, context.principal);
