@@ -6,18 +6,24 @@ import { createDialer, type Dialer } from "@tiphys/dialer";
 import { clusterAdmin, type RandomBytes } from "@tiphys/identity";
 import { createFileJournal, type Journal } from "@tiphys/journal";
 import { createInformers, type Informers } from "@tiphys/kube";
-import { createIngressStatusController, createKubeControllers } from "@tiphys/kube-controllers";
+import {
+  createGatewayStatusController,
+  createIngressStatusController,
+  createKubeControllers,
+} from "@tiphys/kube-controllers";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import {
   type BackendStats,
   createClusterProxy,
   createClusterResolver,
   createNodeRuntime,
+  GATEWAY_CONTROLLER,
   reachThrough,
 } from "@tiphys/node-runtime";
 import { type KubeObject, types } from "@tiphys/resources";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
+import { ensureProxyClasses } from "./classes.js";
 import { clusterName } from "./cluster-folders.js";
 import { nodeSettings } from "./node-settings.js";
 import { type StablePorts, stablePorts } from "./ports.js";
@@ -110,10 +116,16 @@ export async function startCluster(options: ClusterOptions, { run, stops }: Runn
     clock,
     log,
     metrics,
-    listen: { forward: ports.forward, ingress: ports.ingress },
+    listen: { forward: ports.forward, ingress: ports.ingress, tls: ports.tls },
   });
   await run(proxy);
   traffic = () => proxy.stats();
+  await ensureProxyClasses(client, { gateways: proxy.gateways !== undefined });
+  if (proxy.gateways) {
+    const state = proxy.gateways;
+    const where = { controllerName: GATEWAY_CONTROLLER, address: "127.0.0.1" };
+    await run(createGatewayStatusController({ informers, clock, journal, log, metrics, state, ...where }));
+  }
   await run(createIngressStatusController({ informers, clock, journal, log, metrics, hostname: "localhost" }));
 
   const spawner = createSpawner({ log });

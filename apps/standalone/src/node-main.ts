@@ -7,11 +7,18 @@ import { createDialer } from "@tiphys/dialer";
 import { InvalidArgumentError } from "@tiphys/errors";
 import { createMemoryJournal } from "@tiphys/journal";
 import { createHttpKubeClient, createInformers, loadKubeconfig } from "@tiphys/kube";
-import { createIngressStatusController } from "@tiphys/kube-controllers";
-import { type BackendStats, createClusterProxy, createClusterResolver, createNodeRuntime } from "@tiphys/node-runtime";
+import { createGatewayStatusController, createIngressStatusController } from "@tiphys/kube-controllers";
+import {
+  type BackendStats,
+  createClusterProxy,
+  createClusterResolver,
+  createNodeRuntime,
+  GATEWAY_CONTROLLER,
+} from "@tiphys/node-runtime";
 import { types } from "@tiphys/resources";
 import { runUntilSignal, type Service } from "@tiphys/service-host";
 import { createLogger, createMetrics } from "@tiphys/telemetry";
+import { ensureProxyClasses } from "./classes.js";
 import { nodeSettings } from "./node-settings.js";
 import { stablePorts } from "./ports.js";
 import { serveTrafficStats } from "./traffic-stats.js";
@@ -44,7 +51,7 @@ const proxy = createClusterProxy({
   clock,
   log,
   metrics,
-  listen: { forward: ports.forward, ingress: ports.ingress },
+  listen: { forward: ports.forward, ingress: ports.ingress, tls: ports.tls },
 });
 traffic = () => proxy.stats();
 const spawner = createSpawner({ log });
@@ -92,6 +99,7 @@ const announce: Service = {
     console.log(
       JSON.stringify({
         ingressUrl: proxy.ingressUrl,
+        ingressTlsUrl: proxy.ingressTlsUrl,
         forwardUrl: proxy.forwardUrl,
         traffic: `127.0.0.1:${stats.port}`,
       }),
@@ -113,4 +121,26 @@ const ingressStatus = createIngressStatusController({
   metrics,
   hostname: "localhost",
 });
-await runUntilSignal([outside, asService(proxy), asService(node), ingressStatus, announce], log, process);
+let gatewayStatus: Service | undefined;
+// Known only once the proxy has started: not every cluster has Gateway API.
+const gateways: Service = {
+  name: "gateway-status",
+  async start() {
+    await ensureProxyClasses(informers.client, { gateways: proxy.gateways !== undefined });
+    if (!proxy.gateways) return;
+    gatewayStatus = createGatewayStatusController({
+      informers,
+      clock,
+      journal: createMemoryJournal(),
+      log,
+      metrics,
+      state: proxy.gateways,
+      controllerName: GATEWAY_CONTROLLER,
+      address: "127.0.0.1",
+    });
+    await gatewayStatus.start();
+  },
+  stop: async () => gatewayStatus?.stop(),
+  ready: async () => gatewayStatus?.ready(),
+};
+await runUntilSignal([outside, asService(proxy), asService(node), ingressStatus, gateways, announce], log, process);

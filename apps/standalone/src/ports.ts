@@ -10,23 +10,31 @@ export interface StablePorts {
   readonly kube: number;
   /** Proxy of the pods. */
   readonly forward: number;
-  /** Ingress. */
+  /** Ingress, and Gateways on port 80. */
   readonly ingress: number;
+  /** The same with TLS. */
+  readonly tls: number;
   /** Where executors report. */
   readonly report: number;
 }
 
-const names = ["kube", "forward", "ingress", "report"] as const;
+const names = ["kube", "forward", "ingress", "tls", "report"] as const;
+/** Names that files of earlier versions lack: they get a port of their own. */
+const later: ReadonlySet<string> = new Set(["tls"]);
 
 /** The ports of an earlier start of this data folder, or free ones, kept for the next. */
 export async function stablePorts(data: string): Promise<StablePorts> {
   const file = join(data, "ports.json");
+  const made: Record<string, number> = {};
   if (existsSync(file)) {
     const text = await readFile(file, "utf8");
     try {
       const stored = JSON.parse(text);
-      for (const name of names) if (!Number.isInteger(stored[name])) throw new Error(`${name} is missing`);
-      return stored;
+      for (const name of names) {
+        if (Number.isInteger(stored[name])) made[name] = stored[name];
+        else if (!later.has(name)) throw new Error(`${name} is missing`);
+      }
+      if (names.every((name) => name in made)) return stored;
     } catch (cause) {
       throw new DataLossError(
         `${file} cannot be read: delete it to choose new ports (running pods are then started anew)`,
@@ -34,8 +42,8 @@ export async function stablePorts(data: string): Promise<StablePorts> {
       );
     }
   }
-  const made: Record<string, number> = {};
   for (const name of names) {
+    if (name in made) continue;
     let port = await freePort();
     while (Object.values(made).includes(port)) port = await freePort();
     made[name] = port;

@@ -22,7 +22,7 @@ export function summarize(
   let requests = 0;
   let errors = 0;
   for (const backend of stats) {
-    if (backend.namespace !== namespace) continue;
+    if (backend.namespace !== namespace || backend.mirrored) continue;
     const pod = pods.get({ namespace, name: backend.pod });
     if (pod?.metadata.labels?.[name] !== value) continue;
     requests += backend.requests;

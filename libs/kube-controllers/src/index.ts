@@ -1,2 +1,3 @@
 export { createKubeControllers, type KubeControllersDeps } from "./create.js";
+export * from "./gateway-status.js";
 export * from "./ingress-status.js";

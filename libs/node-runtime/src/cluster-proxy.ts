@@ -1,19 +1,20 @@
-import {
-  createServer,
-  request as httpRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from "node:http";
-import { connect, type Socket } from "node:net";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { SecureContext } from "node:tls";
 import { type Clock, sleep } from "@tiphys/clock";
 import { FailedPreconditionError, messageOf } from "@tiphys/errors";
+import { covers } from "@tiphys/gateway";
 import type { Informers } from "@tiphys/kube";
 import { type KubeObject, types } from "@tiphys/resources";
 import type { Logger, Metrics } from "@tiphys/telemetry";
+import { secretContexts, selfSigned } from "./certificates.js";
 import type { Endpoint } from "./forwarders.js";
-import { matchIngress, unknownAnnotations } from "./ingress-table.js";
+import { type Arrival, createGatewayProxy, denied, type GatewayProxy } from "./gateway-proxy.js";
+import { type GatewayState, openGatewayState } from "./gateway-state.js";
+import { clean, forwarded, openFirst, pass, passUpgrade, refuse } from "./http-pass.js";
+import { unknownAnnotations } from "./ingress-annotations.js";
+import { isServed, matchIngress, tlsSecrets } from "./ingress-table.js";
+import { type ProxyPorts, proxyPorts } from "./proxy-ports.js";
 import type { ClusterResolver } from "./resolver.js";
 import { type BackendStats, trafficStats } from "./traffic-stats.js";
 import { weightedChooser } from "./weighted.js";
@@ -27,7 +28,12 @@ export interface ClusterProxyDeps {
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Ports; 0 or absent takes a free one. */
-  readonly listen: { readonly host?: string; readonly forward?: number; readonly ingress?: number };
+  readonly listen: {
+    readonly host?: string;
+    readonly forward?: number;
+    readonly ingress?: number;
+    readonly tls?: number;
+  };
   /** How long a stop waits for requests in flight. */
   readonly drainMs?: number;
 }
@@ -40,26 +46,21 @@ export interface ClusterProxy {
   ready(): Promise<string | undefined>;
   /** For pods: an HTTP proxy that knows cluster names. Also answers `GET /stats`. */
   readonly forwardUrl: string;
-  /** Serves Ingress rules by Host and path. */
+  /** Serves Ingress rules, and listeners of Gateways on port 80, by Host and path. */
   readonly ingressUrl: string;
+  /** The same with TLS, for listeners on port 443 too. */
+  readonly ingressTlsUrl: string;
+  /** What is served of Gateway API; undefined where the cluster has none of it. */
+  readonly gateways: GatewayState | undefined;
   /** Environment that points a pod's HTTP clients here. */
   podEnv(pod?: KubeObject): Record<string, string>;
   stats(seconds?: number): readonly BackendStats[];
 }
 
 const DRAIN_MS = 5000;
-const CONNECT_MS = 2000;
-const HOP_HEADERS: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
+/** The ports that Ingresses have, and those of listeners that are served beside them. */
+const HTTP_PORT = 80;
+const TLS_PORT = 443;
 
 export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
   const { resolver, informers, log } = deps;
@@ -68,67 +69,61 @@ export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
   const chooser = weightedChooser();
   const ingresses = informers.informer(types.ingresses);
   const turns = new Map<string, number>();
+  const classes = informers.informer(types.ingressClasses);
+  const served = () => ingresses.list().filter((ingress) => isServed(ingress, classes.list()));
+  const secrets = informers.informer(types.secrets);
+  const contextOf = secretContexts();
   let forward: Server | undefined;
-  let ingress: Server | undefined;
+  let gateways: GatewayState | undefined;
+  let gateway: GatewayProxy | undefined;
   let inFlight = 0;
   let stopping = false;
   const warned = new Set<string>();
 
-  const refuse = (response: ServerResponse, status: number, reason: string) => {
-    if (response.headersSent) return void response.destroy();
-    response.writeHead(status, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(`${reason}\n`);
-  };
+  const ports: ProxyPorts = proxyPorts(
+    host,
+    {
+      request(protocol, port, request, response) {
+        void track(arrive({ request, protocol, port, answer: { response } }), response);
+      },
+      upgrade(protocol, port, request, client, head) {
+        arrive({ request, protocol, port, answer: { client, head } }).catch(() => client.destroy());
+      },
+      context: certificateFor,
+    },
+    () => selfSigned("tiphys-proxy", [{ type: "dns", value: "localhost" }], deps.clock),
+  );
 
-  /** Opens a connection to the first endpoint that answers; nothing of the request is sent before. */
-  async function open(endpoints: readonly Endpoint[]): Promise<{ socket: Socket; endpoint: Endpoint }> {
-    let failure: unknown;
-    for (const endpoint of endpoints) {
-      try {
-        return { socket: await dial(endpoint), endpoint };
-      } catch (error) {
-        failure = error;
-      }
-    }
-    throw failure;
+  /** Gateways come first: where one takes the host and has a rule, Ingresses are not asked. */
+  async function arrive(arrival: Arrival): Promise<void> {
+    if (await gateway?.serve(arrival)) return;
+    const { request, port, answer } = arrival;
+    if (port === HTTP_PORT || port === TLS_PORT) return onIngress(arrival);
+    denied(answer, 404, `no route has a rule for host "${request.headers.host ?? ""}" and path ${request.url}`);
   }
 
-  function pass(
-    request: IncomingMessage,
-    response: ServerResponse,
-    socket: Socket,
-    path: string,
-    headers: IncomingHttpHeaders,
-  ): Promise<number> {
-    return new Promise((resolve) => {
-      const upstream = httpRequest({
-        createConnection: () => socket,
-        method: request.method,
-        path,
-        headers,
-        agent: undefined,
-      });
-      upstream.on("response", (answer) => {
-        const status = answer.statusCode ?? 502;
-        response.writeHead(status, clean(answer.headers));
-        answer.pipe(response);
-        answer.on("end", () => resolve(status));
-        answer.on("error", () => {
-          response.destroy();
-          resolve(502);
-        });
-      });
-      upstream.on("error", (error) => {
-        refuse(response, 502, `the pod broke off: ${error.message}`);
-        resolve(502);
-      });
-      response.on("close", () => {
-        if (!response.writableFinished) {
-          upstream.destroy();
-          resolve(499);
-        }
-      });
-      request.pipe(upstream);
-    });
+  function certificateFor(port: number, name: string): SecureContext | undefined {
+    const listeners = gateways?.view().served ?? [];
+    const own = listeners.filter((one) => one.protocol === "HTTPS" && one.port === port && covers(one.hostname, name));
+    own.sort((a, b) => (b.hostname?.length ?? 0) - (a.hostname?.length ?? 0));
+    const refs = own[0]?.certificates ?? (port === TLS_PORT ? tlsSecrets(served(), name) : []);
+    for (const ref of refs) {
+      const secret = secrets.get(ref);
+      const context = secret && contextOf(secret);
+      if (context) return context;
+    }
+    return undefined;
+  }
+
+  /** Endpoints of a Service port, the one whose turn it is first. */
+  function inTurn(namespace: string, service: string, port: number | string): readonly Endpoint[] | undefined {
+    const endpoints = resolver.endpoints(namespace, service, port);
+    if (!endpoints || endpoints.length === 0) return endpoints;
+    const key = `${namespace}/${service}:${port}`;
+    const turn = turns.get(key) ?? 0;
+    turns.set(key, (turn + 1) % Number.MAX_SAFE_INTEGER);
+    const first = turn % endpoints.length;
+    return [...endpoints.slice(first), ...endpoints.slice(0, first)];
   }
 
   async function track(work: Promise<void>, response: ServerResponse): Promise<void> {
@@ -142,39 +137,39 @@ export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
     }
   }
 
-  async function onIngress(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function onIngress(arrival: Arrival): Promise<void> {
+    const { request, protocol, answer } = arrival;
     const url = request.url ?? "/";
     const path = url.split("?")[0] ?? "/";
-    const match = matchIngress(ingresses.list(), { host: request.headers.host ?? "", path, headers: request.headers });
-    if (!match)
-      return refuse(response, 404, `no Ingress has a rule for host "${request.headers.host ?? ""}" and path ${path}`);
+    const host = request.headers.host ?? "";
+    const match = matchIngress(served(), { host, path, headers: request.headers });
+    if (!match) return denied(answer, 404, `no Ingress has a rule for host "${host}" and path ${path}`);
+    const [name = "", port] = host.split(":");
+    const redirect = match.redirect(protocol, url, `${name}${port ? `:${ports.hostPort("HTTPS", TLS_PORT)}` : ""}`);
+    if (redirect) return denied(answer, redirect.status, "", { location: redirect.location });
     const backend = chooser.choose(match.key, match.choices);
-    if (!backend) return refuse(response, 503, `every backend of ${match.key} has weight 0`);
-    const { namespace, service, port } = backend;
-    const endpoints = resolver.endpoints(namespace, service, port);
+    if (!backend) return denied(answer, 503, `every backend of ${match.key} has weight 0`);
+    const { namespace, service } = backend;
+    const place = { namespace, service, route: `${namespace}/${backend.ingress}` };
+    const endpoints = inTurn(namespace, service, backend.port);
     if (!endpoints || endpoints.length === 0) {
-      stats.count({ namespace, service, pod: "" }, 503);
-      const why = endpoints ? "has no ready endpoint" : `does not exist or has no port ${port}`;
-      return refuse(response, 503, `service ${namespace}/${service} of ingress ${backend.ingress} ${why}`);
+      stats.count({ ...place, pod: "" }, 503);
+      const why = endpoints ? "has no ready endpoint" : `does not exist or has no port ${backend.port}`;
+      return denied(answer, 503, `service ${namespace}/${service} of ingress ${backend.ingress} ${why}`);
     }
-    const key = `${namespace}/${service}:${port}`;
-    const turn = turns.get(key) ?? 0;
-    turns.set(key, (turn + 1) % Number.MAX_SAFE_INTEGER);
-    const first = turn % endpoints.length;
-    const inTurn = [...endpoints.slice(first), ...endpoints.slice(0, first)];
-    const opened = await open(inTurn).catch((error: unknown) => messageOf(error));
+    const opened = await openFirst(endpoints).catch((error: unknown) => messageOf(error));
     if (typeof opened === "string") {
-      stats.count({ namespace, service, pod: inTurn[0]?.pod ?? "" }, 502);
-      return refuse(response, 502, `no endpoint of service ${namespace}/${service} accepts connections: ${opened}`);
+      stats.count({ ...place, pod: endpoints[0]?.pod ?? "" }, 502);
+      return denied(answer, 502, `no endpoint of service ${namespace}/${service} accepts connections: ${opened}`);
     }
-    const headers = {
-      ...clean(request.headers),
-      "x-forwarded-for": request.socket.remoteAddress ?? "",
-      "x-forwarded-host": request.headers.host ?? "",
-      "x-forwarded-proto": "http",
-    };
-    const status = await pass(request, response, opened.socket, url, headers);
-    stats.count({ namespace, service, pod: opened.endpoint.pod ?? "" }, status);
+    const { socket, endpoint } = opened;
+    const headers = { ...forwarded(request, protocol === "HTTPS" ? "https" : "http"), ...match.headers };
+    const going = { socket, path: match.rewrite(url), headers };
+    const status =
+      "client" in answer
+        ? await passUpgrade({ request, ...answer }, going)
+        : await pass({ ...going, request, response: answer.response });
+    stats.count({ ...place, pod: endpoint.pod ?? "" }, status);
   }
 
   async function target(name: string, port: number, namespace: string | undefined): Promise<Endpoint> {
@@ -190,8 +185,9 @@ export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
     const to = new URL(url);
     if (to.protocol !== "http:") return refuse(response, 400, `scheme ${to.protocol} is not proxied: use CONNECT`);
     const endpoint = await target(to.hostname, Number(to.port || 80), namespaceOf(request));
-    const { socket } = await open([endpoint]);
-    await pass(request, response, socket, `${to.pathname}${to.search}`, { ...clean(request.headers), host: to.host });
+    const { socket } = await openFirst([endpoint]);
+    const headers = { ...clean(request.headers), host: to.host };
+    await pass({ request, response, socket, path: `${to.pathname}${to.search}`, headers });
   }
 
   function onStats(url: string, response: ServerResponse): void {
@@ -201,9 +197,11 @@ export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
       return;
     }
     const seconds = searchParams.get("seconds");
-    const wanted = ["namespace", "service", "pod"].filter((field) => searchParams.has(field));
+    const wanted = ["namespace", "service", "pod", "route"].filter((field) => searchParams.has(field));
+    const mirrored = searchParams.get("mirrored") === "true";
     const backends = stats
       .read(seconds ? Number(seconds) : undefined)
+      .filter((row) => row.mirrored === mirrored)
       .filter((row) => wanted.every((field) => row[field as "namespace"] === searchParams.get(field)));
     const requests = backends.reduce((sum, row) => sum + row.requests, 0);
     const errors = backends.reduce((sum, row) => sum + row.errors, 0);
@@ -219,7 +217,7 @@ export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
       return target(hostname, Number(port || 80), namespaceOf(request));
     };
     endpointOf()
-      .then((endpoint) => open([endpoint]))
+      .then((endpoint) => openFirst([endpoint]))
       .then(({ socket }) => {
         client.write("HTTP/1.1 200 Connection Established\r\n\r\n");
         socket.write(head);
@@ -233,19 +231,25 @@ export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
       );
   }
 
+  let following: Promise<void> = Promise.resolve();
+  const inUse = (error: NodeJS.ErrnoException, port: number, what: string): Error =>
+    error.code === "EADDRINUSE"
+      ? new FailedPreconditionError(
+          `${what}: port ${port} is in use by another program: stop it, or choose another port`,
+        )
+      : error;
   const listen = (server: Server, port: number, what: string): Promise<void> =>
     new Promise((resolve, reject) => {
-      server.once("error", (error: NodeJS.ErrnoException) =>
-        reject(
-          error.code === "EADDRINUSE"
-            ? new FailedPreconditionError(
-                `${what}: port ${port} is in use by another program: stop it, or choose another port`,
-              )
-            : error,
-        ),
-      );
+      server.once("error", (error: NodeJS.ErrnoException) => reject(inUse(error, port, what)));
       server.listen(port, host, resolve);
     });
+  const openPort = (protocol: "HTTP" | "HTTPS", port: number, hostPort: number, what: string) =>
+    ports.open(protocol, port, hostPort).catch((error) => Promise.reject(inUse(error, hostPort, what)));
+  const portOf = (protocol: "HTTP" | "HTTPS", port: number): number => {
+    const found = ports.hostPort(protocol, port);
+    if (found === undefined) throw new FailedPreconditionError("the cluster proxy is not started");
+    return found;
+  };
   const urlOf = (server: Server | undefined): string => {
     const address = server?.address();
     if (!address || typeof address === "string") throw new FailedPreconditionError("the cluster proxy is not started");
@@ -265,28 +269,55 @@ export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
       });
       forward = createServer((request, response) => void track(onForward(request, response), response));
       forward.on("connect", onConnect);
-      ingress = createServer((request, response) => void track(onIngress(request, response), response));
       await listen(forward, deps.listen.forward ?? 0, "forward proxy");
-      await listen(ingress, deps.listen.ingress ?? 0, "ingress");
+      await openPort("HTTP", HTTP_PORT, deps.listen.ingress ?? 0, "ingress");
+      await openPort("HTTPS", TLS_PORT, deps.listen.tls ?? 0, "ingress with TLS");
+      gateways = await openGatewayState(informers, (protocol, port) => ports.problem(protocol, port));
+      if (!gateways) return;
+      const state = gateways;
+      const hostPort = ports.hostPort;
+      gateway = createGatewayProxy({ state, clock: deps.clock, stats, chooser, endpoints: inTurn, hostPort });
+      const follow = () => {
+        const wanted = state.view().served.map(({ protocol, port }) => ({ protocol, port }));
+        const later = wanted.filter(({ protocol, port }) => port !== (protocol === "HTTP" ? HTTP_PORT : TLS_PORT));
+        following = following
+          .then(() => ports.follow(later))
+          .then(() => state.invalidate())
+          .catch((error) => log.warn("ports of Gateways are not open", { error: messageOf(error) }));
+      };
+      state.settled = () => following;
+      state.onChange(follow);
+      follow();
+      await following;
     },
     async stop() {
       if (stopping) return;
       stopping = true;
-      const servers = [forward, ingress].filter((server) => server !== undefined);
-      const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+      const open = ports.close();
+      const closed = Promise.all([
+        open.closed,
+        new Promise<void>((resolve) => (forward ? forward.close(() => resolve()) : resolve())),
+      ]);
       const until = deps.clock.monotonic() + (deps.drainMs ?? DRAIN_MS);
       while (inFlight > 0 && deps.clock.monotonic() < until) await sleep(deps.clock, 20);
-      for (const server of servers) server.closeAllConnections();
+      open.force();
+      forward?.closeAllConnections();
       await closed;
     },
     async ready() {
-      return forward?.listening && ingress?.listening ? undefined : "the cluster proxy does not listen";
+      return forward?.listening && ports.hostPort("HTTP", HTTP_PORT) ? undefined : "the cluster proxy does not listen";
     },
     get forwardUrl() {
       return urlOf(forward);
     },
     get ingressUrl() {
-      return urlOf(ingress);
+      return `http://${host}:${portOf("HTTP", HTTP_PORT)}`;
+    },
+    get ingressTlsUrl() {
+      return `https://${host}:${portOf("HTTPS", TLS_PORT)}`;
+    },
+    get gateways() {
+      return gateways;
     },
     podEnv(pod) {
       const url = new URL(urlOf(forward));
@@ -302,29 +333,6 @@ export function createClusterProxy(deps: ClusterProxyDeps): ClusterProxy {
     },
     stats: (seconds) => stats.read(seconds),
   };
-}
-
-function dial(endpoint: Endpoint): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: endpoint.host, port: endpoint.port, timeout: CONNECT_MS });
-    socket.once("connect", () => {
-      socket.setTimeout(0);
-      socket.removeAllListeners();
-      resolve(socket);
-    });
-    socket.once("timeout", () => socket.destroy(new Error(`no connection within ${CONNECT_MS} ms`)));
-    socket.once("error", reject);
-  });
-}
-
-/** Headers that may pass a proxy: those of one connection stay behind. */
-function clean(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const named = String(headers["connection"] ?? "")
-    .toLowerCase()
-    .split(/\s*,\s*/);
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !HOP_HEADERS.has(name) && !named.includes(name)),
-  );
 }
 
 /** The namespace that `podEnv` put into the proxy's address. */

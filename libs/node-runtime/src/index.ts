@@ -1,6 +1,7 @@
 export * from "./cluster-proxy.js";
 export type { NodeRuntimeDeps } from "./deps.js";
 export * from "./forwarders.js";
+export { GATEWAY_CLASS, GATEWAY_CONTROLLER, type GatewayState } from "./gateway-state.js";
 export * from "./images.js";
 export type { KubeletHandler } from "./kubelet-handler.js";
 export { API_SERVER } from "./kubelet-server.js";

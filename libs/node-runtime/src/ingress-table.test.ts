@@ -1,5 +1,5 @@
 import type { KubeObject } from "@tiphys/resources";
-import { matchIngress } from "./ingress-table.js";
+import { isServed, matchIngress, tlsSecrets } from "./ingress-table.js";
 
 const ingress = (
   name: string,
@@ -83,5 +83,59 @@ describe("ingress table", () => {
       headers: {},
     });
     expect(match?.choices.map(({ value }) => value.service)).toEqual(["api"]);
+  });
+});
+
+describe("annotations and TLS of Ingresses", () => {
+  const at = (url: string, one: KubeObject) =>
+    matchIngress([one], { host: "h", path: url.split("?")[0]!, headers: {} });
+
+  it.each([
+    { path: "/api(/|$)(.*)", target: "/$2", url: "/api/items?x=1", want: "/items?x=1" },
+    { path: "/api(/|$)(.*)", target: "/$2", url: "/api", want: "/" },
+    { path: "/api", target: "/fixed", url: "/api/items?x=1", want: "/fixed?x=1" },
+    { path: "/api", target: undefined, url: "/api/items?x=1", want: "/api/items?x=1" },
+  ])("$url by $path to $target is $want", ({ path, target, url, want }) => {
+    const one = ingress(
+      "i",
+      [["h", path, "ImplementationSpecific", "web"]],
+      target ? { "rewrite-target": target } : {},
+    );
+    expect(at(url, one)?.rewrite(url)).toBe(want);
+  });
+
+  it("sends plain requests of a host with TLS to TLS", () => {
+    const one = ingress("i", [["h", "/", "Prefix", "web"]]);
+    one["spec"].tls = [{ hosts: ["h"], secretName: "certificate" }];
+    expect(at("/a", one)?.redirect("HTTP", "/a?b", "h:8443")).toEqual({ status: 308, location: "https://h:8443/a?b" });
+    expect(at("/a", one)?.redirect("HTTPS", "/a?b", "h:8443")).toBeUndefined();
+    expect(tlsSecrets([one], "h")).toMatchObject([{ namespace: "shop", name: "certificate" }]);
+    const off = ingress("i", [["h", "/", "Prefix", "web"]], { "ssl-redirect": "false" });
+    off["spec"].tls = one["spec"].tls;
+    expect(at("/a", off)?.redirect("HTTP", "/a", "h")).toBeUndefined();
+  });
+
+  it("serves Ingresses without a class, and of classes that are nginx's or ours", () => {
+    const classes = [
+      {
+        apiVersion: "",
+        kind: "IngressClass",
+        metadata: { name: "public" },
+        spec: { controller: "k8s.io/ingress-nginx" },
+      },
+      { apiVersion: "", kind: "IngressClass", metadata: { name: "nginx" }, spec: { controller: "example.com/other" } },
+    ];
+    const of = (name?: string) => {
+      const one = ingress("i", []);
+      if (name) one["spec"].ingressClassName = name;
+      return one;
+    };
+    expect([undefined, "public", "tiphys", "alb"].map((name) => isServed(of(name), classes))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect([isServed(of("nginx"), classes), isServed(of("nginx"), [])]).toEqual([false, true]);
   });
 });

@@ -1,4 +1,5 @@
 import type { KubeObject } from "@tiphys/resources";
+import { annotation, expressionOf, hasExpressions, redirected, rewritten } from "./ingress-annotations.js";
 import type { Weighted } from "./weighted.js";
 
 /** A Service's port that an Ingress sends requests to. */
@@ -21,18 +22,26 @@ export interface IngressRequest {
 export interface Match {
   readonly key: string;
   readonly choices: readonly Weighted<Backend>[];
+  /** Where the client is sent instead, by the Ingress' annotations and TLS; `host` with the port of TLS, where it has one. */
+  redirect(
+    protocol: "HTTP" | "HTTPS",
+    url: string,
+    host: string,
+  ): { readonly status: number; readonly location: string } | undefined;
+  /** Path and query as the backend gets them. */
+  rewrite(url: string): string;
+  /** Headers that the backend gets besides the client's. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 interface Rule {
   readonly host: string;
   readonly path: string;
-  readonly type: "Exact" | "Prefix";
+  readonly type: "Exact" | "Prefix" | "Expression";
   readonly backend: Backend;
+  readonly object: KubeObject;
 }
 
-const ANNOTATION = "nginx.ingress.kubernetes.io/";
-const annotation = (ingress: KubeObject, name: string): string | undefined =>
-  ingress.metadata.annotations?.[`${ANNOTATION}${name}`];
 const isCanary = (ingress: KubeObject): boolean => annotation(ingress, "canary") === "true";
 
 // biome-ignore lint/suspicious/noExplicitAny: Ingresses as the API gives them
@@ -58,13 +67,14 @@ function rulesOf(ingress: KubeObject): Rule[] {
       rules.push({
         host: String(rule.host ?? "").toLowerCase(),
         path: path.path ?? "/",
-        type: path.pathType === "Exact" ? "Exact" : "Prefix",
+        type: hasExpressions(ingress) ? "Expression" : path.pathType === "Exact" ? "Exact" : "Prefix",
         backend,
+        object: ingress,
       });
     }
   }
   const fallback = backendOf(ingress, ingress["spec"]?.defaultBackend);
-  if (fallback) rules.push({ host: "", path: "/", type: "Prefix", backend: fallback });
+  if (fallback) rules.push({ host: "", path: "/", type: "Prefix", backend: fallback, object: ingress });
   return rules;
 }
 
@@ -72,14 +82,16 @@ function rulesOf(ingress: KubeObject): Rule[] {
 const holds = (prefix: string, path: string): boolean =>
   prefix === "/" || path === prefix || path.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`);
 
+/** A wildcard stands for one label. */
+const fitsHost = (pattern: string, host: string): boolean =>
+  pattern === "" ||
+  pattern === host ||
+  (pattern.startsWith("*.") && host.endsWith(pattern.slice(1)) && !host.slice(0, 1 - pattern.length).includes("."));
+
 function fits(rule: Rule, host: string, path: string): boolean {
-  const hostFits =
-    rule.host === "" ||
-    rule.host === host ||
-    (rule.host.startsWith("*.") &&
-      host.endsWith(rule.host.slice(1)) &&
-      !host.slice(0, 1 - rule.host.length).includes("."));
-  return hostFits && (rule.type === "Exact" ? rule.path === path : holds(rule.path, path));
+  if (!fitsHost(rule.host, host)) return false;
+  if (rule.type === "Expression") return expressionOf(rule.path)?.matcher(path).find() === true;
+  return rule.type === "Exact" ? rule.path === path : holds(rule.path, path);
 }
 
 /** Larger is more specific: exact host, wildcard host, any host; then exact path, then the longest prefix. */
@@ -109,9 +121,15 @@ export function matchIngress(ingresses: readonly KubeObject[], request: IngressR
     }
   }
   if (!main) return undefined;
-  const { backend, ...place } = main;
+  const { backend, object, ...place } = main;
+  const vhost = annotation(object, "upstream-vhost");
+  const rest = {
+    redirect: (protocol: "HTTP" | "HTTPS", url: string, to: string) => redirected(object, protocol, url, to),
+    rewrite: (url: string) => rewritten(object, place.path, url),
+    headers: (vhost ? { host: vhost } : {}) as Readonly<Record<string, string>>,
+  };
   const key = `${backend.namespace}/${backend.ingress} ${place.host}${place.path}`;
-  const always = (value: Backend): Match => ({ key, choices: [{ value, weight: 1 }] });
+  const always = (value: Backend): Match => ({ ...rest, key, choices: [{ value, weight: 1 }] });
   let left = 1;
   const choices: Weighted<Backend>[] = [];
   for (const ingress of ordered) {
@@ -127,7 +145,7 @@ export function matchIngress(ingresses: readonly KubeObject[], request: IngressR
     left -= weight;
     choices.push({ value: twin.backend, weight: round(weight) });
   }
-  return { key, choices: [{ value: backend, weight: round(left) }, ...choices] };
+  return { ...rest, key, choices: [{ value: backend, weight: round(left) }, ...choices] };
 }
 
 /** Weights as whole numbers, so that equal weights compare equal. */
@@ -140,8 +158,12 @@ function canaryOf(ingress: KubeObject, request: IngressRequest): "always" | "nev
     const given = request.headers[header.toLowerCase()];
     const value = Array.isArray(given) ? given[0] : given;
     const wanted = annotation(ingress, "canary-by-header-value");
+    const pattern = annotation(ingress, "canary-by-header-pattern");
     if (value !== undefined && wanted !== undefined && value === wanted) return "always";
-    if (value !== undefined && wanted === undefined && (value === "always" || value === "never")) return value;
+    if (value !== undefined && wanted === undefined && pattern && expressionOf(pattern)?.matches(value))
+      return "always";
+    if (value !== undefined && wanted === undefined && !pattern && (value === "always" || value === "never"))
+      return value;
   }
   const cookie = annotation(ingress, "canary-by-cookie");
   if (cookie) {
@@ -153,17 +175,29 @@ function canaryOf(ingress: KubeObject, request: IngressRequest): "always" | "nev
   return undefined;
 }
 
-/** Annotations of an Ingress that this proxy does not act on. */
-export function unknownAnnotations(ingress: KubeObject): readonly string[] {
-  const known = new Set([
-    "canary",
-    "canary-weight",
-    "canary-weight-total",
-    "canary-by-header",
-    "canary-by-header-value",
-    "canary-by-cookie",
-  ]);
-  return Object.keys(ingress.metadata.annotations ?? {})
-    .filter((name) => name.startsWith(ANNOTATION) && !known.has(name.slice(ANNOTATION.length)))
-    .sort();
+const CONTROLLERS: ReadonlySet<string> = new Set(["k8s.io/ingress-nginx", "tiphys.dev/ingress"]);
+const CLASSES: ReadonlySet<string> = new Set(["nginx", "tiphys"]);
+
+/** Whether this proxy serves an Ingress: one without a class, or of a class that is nginx's or ours. */
+export function isServed(ingress: KubeObject, classes: readonly KubeObject[]): boolean {
+  const name: string | undefined =
+    ingress["spec"]?.ingressClassName ?? ingress.metadata.annotations?.["kubernetes.io/ingress.class"];
+  if (name === undefined) return true;
+  const known = classes.find(({ metadata }) => metadata.name === name);
+  return known ? CONTROLLERS.has(known["spec"]?.controller) : CLASSES.has(name);
+}
+
+/** Secrets with the certificate of a host, the most specific first. */
+export function tlsSecrets(ingresses: readonly KubeObject[], host: string): { namespace: string; name: string }[] {
+  const found: { namespace: string; name: string; exact: boolean }[] = [];
+  for (const ingress of ingresses) {
+    for (const { hosts = [], secretName } of (ingress["spec"]?.tls ?? []) as {
+      hosts?: string[];
+      secretName?: string;
+    }[]) {
+      if (!secretName || !hosts.some((one) => fitsHost(one.toLowerCase(), host))) continue;
+      found.push({ namespace: ingress.metadata.namespace ?? "", name: secretName, exact: hosts.includes(host) });
+    }
+  }
+  return found.sort((a, b) => Number(b.exact) - Number(a.exact));
 }

@@ -1,4 +1,3 @@
-import { webcrypto } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
 import type { Socket } from "node:net";
@@ -8,6 +7,7 @@ import type { Clock } from "@tiphys/clock";
 import { messageOf } from "@tiphys/errors";
 import { refuseUpgrade } from "@tiphys/kube-streams";
 import type { Logger } from "@tiphys/telemetry";
+import { selfSigned } from "./certificates.js";
 import type { KubeletHandler } from "./kubelet-handler.js";
 
 export interface KubeletServer {
@@ -28,15 +28,21 @@ export interface KubeletServerDeps {
   readonly handler: KubeletHandler;
 }
 
-const YEAR_MS = 365 * 24 * 3600 * 1000;
-
 const PLAIN = { "content-type": "text/plain; charset=utf-8" };
 /** The name in the certificate that API servers show to kubelets. */
 export const API_SERVER = "kube-apiserver-kubelet-client";
 
 /** The HTTPS port of a kubelet: for the API server, and nobody without its client certificate. */
 export async function createKubeletServer(deps: KubeletServerDeps): Promise<KubeletServer> {
-  const { key, cert } = await selfSigned(deps);
+  const { nodeName, hostIP, clock } = deps;
+  const { key, cert } = await selfSigned(
+    nodeName,
+    [
+      { type: "dns", value: nodeName },
+      { type: "ip", value: hostIP },
+    ],
+    clock,
+  );
   const names = deps.clientNames ?? [API_SERVER];
   const open = new Set<Duplex>();
   const refusalOf = (request: IncomingMessage): { code: number; message: string } | undefined => {
@@ -84,30 +90,4 @@ export async function createKubeletServer(deps: KubeletServerDeps): Promise<Kube
         for (const socket of open) socket.destroy();
       }),
   };
-}
-
-async function selfSigned({ nodeName, hostIP, clock }: KubeletServerDeps): Promise<{ key: string; cert: string }> {
-  // Loaded only by nodes of a real control plane; its container of parts wants the reflection polyfill first.
-  await import("reflect-metadata");
-  const x509 = await import("@peculiar/x509");
-  const crypto = webcrypto as unknown as Crypto;
-  x509.cryptoProvider.set(crypto);
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const now = clock.now().getTime();
-  const cert = await x509.X509CertificateGenerator.createSelfSigned({
-    name: `CN=${nodeName}`,
-    notBefore: new Date(now - 3600_000),
-    notAfter: new Date(now + YEAR_MS),
-    signingAlgorithm: algorithm,
-    keys,
-    extensions: [
-      new x509.SubjectAlternativeNameExtension([
-        { type: "dns", value: nodeName },
-        { type: "ip", value: hostIP },
-      ]),
-    ],
-  });
-  const pkcs8 = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
-  return { key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`, cert: cert.toString("pem") };
 }

@@ -28,6 +28,11 @@ export const types = {
   leases: type("coordination.k8s.io", "v1", "leases", "Lease"),
   priorityClasses: type("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", false),
   ingresses: type("networking.k8s.io", "v1", "ingresses", "Ingress"),
+  ingressClasses: type("networking.k8s.io", "v1", "ingressclasses", "IngressClass", false),
+  gatewayClasses: type("gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", false),
+  gateways: type("gateway.networking.k8s.io", "v1", "gateways", "Gateway"),
+  httpRoutes: type("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
+  referenceGrants: type("gateway.networking.k8s.io", "v1", "referencegrants", "ReferenceGrant"),
   customResourceDefinitions: type(
     "apiextensions.k8s.io",
     "v1",

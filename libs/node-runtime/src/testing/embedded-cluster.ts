@@ -5,15 +5,15 @@ import { createMemoryJournal } from "@tiphys/journal";
 import { createInformers } from "@tiphys/kube";
 import { createKubeControllers } from "@tiphys/kube-controllers";
 import { createEmbeddedKube, type EmbeddedKube } from "@tiphys/kube-embedded";
-import { keyOf } from "@tiphys/resources";
+import { type KubeObject, keyOf } from "@tiphys/resources";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { reachThrough } from "../reach.js";
 import type { TestCluster } from "./node-scenarios.js";
 
 /** The embedded API with its controllers, which asks the test's node for logs and streams. */
-export async function embeddedCluster(): Promise<TestCluster & { kube: EmbeddedKube }> {
+export async function embeddedCluster(crds: readonly KubeObject[] = []): Promise<TestCluster & { kube: EmbeddedKube }> {
   const clock = systemClock();
-  const kube = await createEmbeddedKube({ clock, random: randomBytes, log: silentLogger });
+  const kube = await createEmbeddedKube({ clock, random: randomBytes, log: silentLogger, crds });
   const client = kube.client(clusterAdmin);
   const informers = createInformers({ client, clock, log: silentLogger });
   const controllers = createKubeControllers({
