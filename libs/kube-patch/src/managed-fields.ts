@@ -103,6 +103,10 @@ function fold(managers: Manager[]): Manager[] {
   return [...managers.filter((manager) => !old.has(manager)), ...folded.values()].sort(inOrder);
 }
 
+/** Entries in the order they are kept in. */
+export const inManagersOrder = (entries: readonly ManagedFieldsEntry[]): ManagedFieldsEntry[] =>
+  writeManagers(readManagers(entries));
+
 export const sameManager = (
   manager: Manager,
   name: string,
@@ -125,6 +129,8 @@ export interface UpdateInput {
   /** RFC 3339, whole seconds. */
   readonly now: string;
   readonly subresource?: string;
+  /** Of what was written, where that is another kind than the object's: a Scale. */
+  readonly apiVersion?: string;
   /** Fields that this request cannot write, such as `["status"]`: they change no owner. */
   readonly ignore?: readonly (readonly string[])[];
 }
@@ -147,7 +153,7 @@ export function updateManagedFields(input: UpdateInput): ManagedFieldsEntry[] {
   if (difference.changed === undefined && difference.removed === undefined) return entries as ManagedFieldsEntry[];
   const managers = afterUpdate(readManagers(entries), difference, {
     name: manager,
-    apiVersion: after.apiVersion,
+    apiVersion: input.apiVersion ?? after.apiVersion,
     subresource,
     now,
   });

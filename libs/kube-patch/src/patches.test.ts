@@ -88,6 +88,8 @@ describe("strategicMergePatch", () => {
 
   it("refuses an item without its merge key and an unknown directive", () => {
     expect(() => containers({ containers: [{ image: "1" }] })).toThrow(/does not contain declared merge key: name/);
-    expect(() => containers({ $patch: "destroy" })).toThrow(/Unknown patch type "destroy"/);
+    expect(() => containers({ $patch: "destroy" })).toThrow(
+      /unknown patch type: destroy in map: map\[\$patch:destroy\]/,
+    );
   });
 });

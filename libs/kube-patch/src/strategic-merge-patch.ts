@@ -1,7 +1,7 @@
 import { deepEqual } from "@tiphys/canonical-json";
 import { memberSchema, type Schema } from "@tiphys/kube-schema";
 import { PatchError } from "./errors.js";
-import { goText } from "./go-text.js";
+import { goText, goType } from "./go-text.js";
 import { isObject, type Json, type JsonObject } from "./typed.js";
 
 const directive = "$patch";
@@ -69,7 +69,10 @@ function mergeValue(original: Json, patch: Json, schema: Schema | undefined): Js
 const strategies = (schema: Schema | undefined): string[] => schema?.patchStrategy?.split(",") ?? [];
 
 const unknownDirective = (action: Json, patch: JsonObject) =>
-  new PatchError("malformed", `Unknown patch type ${JSON.stringify(action)} in map: ${JSON.stringify(patch)}`);
+  new PatchError(
+    "malformed",
+    `unknown patch type: ${typeof action === "string" ? action : `%!s(${goType(action)}=${goText(action)})`} in map: ${goText(patch)}`,
+  );
 
 function asList(value: Json, key: string): Json[] {
   if (!Array.isArray(value)) throw new PatchError("malformed", `${key}: expected a list`);

@@ -10,7 +10,7 @@ const envName = /^[ -<>-~]+$/;
 
 const keyText = (noun: string): string =>
   `a ${noun} must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`;
-const longest = (size: number): string => `must be no more than ${size} bytes`;
+const longest = (size: number, unit = "bytes"): string => `must be no more than ${size} ${unit}`;
 const subdomainText =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const labelText =
@@ -26,8 +26,8 @@ const labelValueText =
 export type NameRule = (name: string) => string[];
 
 const rule =
-  (pattern: RegExp, size: number, text: string): NameRule =>
-  (name) => [...(name.length > size ? [longest(size)] : []), ...(pattern.test(name) ? [] : [text])];
+  (pattern: RegExp, size: number, text: string, unit = "characters"): NameRule =>
+  (name) => [...(name.length > size ? [longest(size, unit)] : []), ...(pattern.test(name) ? [] : [text])];
 
 export const isDnsSubdomain = rule(dnsSubdomain, 253, subdomainText);
 export const isDnsLabel = rule(dnsLabel, 63, labelText);
@@ -39,7 +39,7 @@ export const isPathSegment: NameRule = (name) => {
   return ["/", "%"].filter((sign) => name.includes(sign)).map((sign) => `may not contain '${sign}'`);
 };
 
-export const isLabelValue: NameRule = rule(labelValue, 63, labelValueText);
+export const isLabelValue: NameRule = rule(labelValue, 63, labelValueText, "bytes");
 
 /** `example.com/name` or `name`: label keys, annotation keys, finalizers. */
 export const isQualifiedName: NameRule = (text) => {

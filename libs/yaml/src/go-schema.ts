@@ -39,7 +39,8 @@ function goInteger(plain: string): number | bigint | undefined {
 
 /** True when Go's reader would read `text`, unquoted, as something other than a string. */
 export const isNotString = (text: string): boolean =>
-  nulls.has(text) || booleans.has(text) || text === "<<" || goNumber(text) !== undefined;
+  nulls.has(text) || booleans.has(text) || text === "<<" || timestamp.test(text) || goNumber(text) !== undefined;
+const timestamp = /^\d{4}-\d\d?-\d\d?(([Tt]|[ \t]+)\d\d?:\d\d:\d\d(\.\d*)?([ \t]*(Z|[-+]\d\d?(:\d\d)?))?)?$/;
 
 const nullType = new yaml.Type("tag:yaml.org,2002:null", {
   kind: "scalar",

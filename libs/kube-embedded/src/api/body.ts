@@ -1,5 +1,6 @@
+import { builtinKind } from "@tiphys/kube-schema";
 import { limits } from "@tiphys/limits";
-import type { KubeObject } from "@tiphys/resources";
+import { groupVersionOf, type KubeObject } from "@tiphys/resources";
 import type { ServedKind } from "./kinds.js";
 import type { WriteContext } from "./parts.js";
 import { badRequest } from "./status.js";
@@ -67,18 +68,7 @@ export function identified(kind: Identity, body: unknown): KubeObject {
   }
   const apiVersion = apiVersionOfKind(kind);
   const given = body as Partial<KubeObject>;
-  if (given.kind !== undefined && given.kind !== kind.kind) {
-    throw badRequest(
-      kind.crd
-        ? `the kind in the data (${given.kind}) does not match the expected kind (${kind.kind})`
-        : `${given.kind} in version "${versionOf(given.apiVersion)}" cannot be handled as a ${kind.kind}: converting (${versionOf(given.apiVersion)}.${given.kind}) to (${kind.group.split(".")[0] || "core"}.${kind.kind}): unknown conversion`,
-    );
-  }
-  if (given.apiVersion !== undefined && given.apiVersion !== apiVersion) {
-    throw badRequest(
-      `the API version in the data (${given.apiVersion}) does not match the expected API version (${apiVersion})`,
-    );
-  }
+  checkType(kind, given.apiVersion || apiVersion, given.kind || kind.kind);
   const metadata = given.metadata ?? {};
   if (typeof metadata !== "object" || Array.isArray(metadata)) {
     throw badRequest(
@@ -87,6 +77,34 @@ export function identified(kind: Identity, body: unknown): KubeObject {
   }
   // In the order that objects are shown in; lists rely on it to leave the type out.
   return Object.assign({ kind: kind.kind, apiVersion, metadata }, given, { kind: kind.kind, apiVersion, metadata });
+}
+
+/** Whether an object that says it is of this type can be read as `expected`. */
+export function checkType(expected: Identity, apiVersion: string, kind: string): void {
+  const wanted = apiVersionOfKind(expected);
+  if (kind === expected.kind && apiVersion === wanted) return;
+  if (expected.crd) {
+    throw badRequest(
+      kind === expected.kind
+        ? `the API version in the data (${apiVersion}) does not match the expected API version (${wanted})`
+        : `the kind in the data (${kind}) does not match the expected kind (${expected.kind})`,
+    );
+  }
+  const { group, version } = groupVersionOf(apiVersion);
+  const cannot = (why: string) =>
+    badRequest(`${kind} in version "${versionOf(apiVersion)}" cannot be handled as a ${expected.kind}: ${why}`);
+  const known = builtinKind(group, version, kind);
+  if (!known || known.kind !== kind) {
+    throw cannot(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`,
+    );
+  }
+  if (kind === expected.kind) {
+    throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${wanted})`);
+  }
+  throw cannot(
+    `converting (${versionOf(apiVersion)}.${kind}) to (${expected.group.split(".")[0] || "core"}.${expected.kind}): unknown conversion`,
+  );
 }
 
 const versionOf = (apiVersion: unknown): string =>

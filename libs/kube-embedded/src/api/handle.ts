@@ -13,8 +13,9 @@ import type { Parts, Target, WriteContext } from "./parts.js";
 import { patch } from "./patches.js";
 import { get, type ListQuery, list, type Watch, type WatchQuery, watch } from "./reads.js";
 import { review } from "./reviews.js";
+import { hasScale, scaleOf, writeScale } from "./scale.js";
 import * as status from "./status.js";
-import { bind, evict, hasScale, scaleOf, serves, writeScale } from "./subresources.js";
+import { bind, evict, serves } from "./subresources.js";
 import { requestToken } from "./token-request.js";
 import { create, update } from "./writes.js";
 
@@ -46,7 +47,7 @@ interface Common {
 /** A request as both transports make it. Bodies are plain data that nobody else holds. */
 export type ApiRequest = Common &
   (
-    | { readonly verb: "get"; readonly name: string; readonly subresource?: string }
+    | { readonly verb: "get"; readonly name: string; readonly subresource?: string; readonly resourceVersion?: string }
     | { readonly verb: "list"; readonly query: ListQuery }
     | { readonly verb: "watch"; readonly query: WatchQuery }
     | {
@@ -119,7 +120,7 @@ export async function handle(parts: HandlerParts, request: ApiRequest): Promise<
   });
   switch (request.verb) {
     case "get": {
-      const object = await get(parts, target(request.name));
+      const object = await get(parts, target(request.name), request.resourceVersion);
       return { type: "object", object: subresource === "scale" && hasScale(kind) ? scaleOf(object, kind) : object };
     }
     case "list":
@@ -138,7 +139,7 @@ export async function handle(parts: HandlerParts, request: ApiRequest): Promise<
       if (subresource === "scale") {
         return {
           type: "object",
-          object: await writeScale(parts, target(request.name), { body: request.body as KubeObject }, request.context),
+          object: await writeScale(parts, target(request.name), { body: request.body }, request.context),
         };
       }
       return { type: "object", ...(await update(parts, target(request.name), request.body, request.context)) };

@@ -39,6 +39,8 @@ export interface Target {
   readonly namespace?: string;
   readonly name: string;
   readonly subresource?: string;
+  /** The new form of the object was made by a patch. */
+  readonly patched?: boolean;
 }
 
 /** The stored object in the version that was asked for; most versions of a kind differ in their name alone. */

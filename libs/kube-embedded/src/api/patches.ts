@@ -1,4 +1,4 @@
-import { LimitExceededError } from "@tiphys/errors";
+import { LimitExceededError, messageOf } from "@tiphys/errors";
 import type { Patch } from "@tiphys/kube";
 import { statusError } from "@tiphys/kube";
 import {
@@ -9,8 +9,9 @@ import {
   PatchError,
   strategicMergePatch,
 } from "@tiphys/kube-patch";
-import type { KubeObject } from "@tiphys/resources";
-import { apiVersionOfKind, identified, strictness } from "./body.js";
+import { limits } from "@tiphys/limits";
+import { groupVersionOf, type KubeObject } from "@tiphys/resources";
+import { apiVersionOfKind, checkType, identified, strictness } from "./body.js";
 import { timestamp } from "./names.js";
 import type { Parts, Target, WriteContext } from "./parts.js";
 import * as status from "./status.js";
@@ -29,6 +30,13 @@ export async function patch(
   const { kind, name } = target;
   const old = current(parts, target);
   if (!old) throw status.notFound(kind, name);
+  if (patch.type === "json" && patch.body.length > limits.jsonPatchOperations) {
+    throw statusError(
+      413,
+      "RequestEntityTooLarge",
+      `Request entity too large: The allowed maximum operations in a JSON patch is ${limits.jsonPatchOperations}, got ${patch.body.length}`,
+    );
+  }
   if (patch.type === "strategic" && kind.crd) {
     throw statusError(
       415,
@@ -39,7 +47,7 @@ export async function patch(
   const patched = patchedForm(target, old, patch);
   const decoded = decodePatched(target, patched, context);
   checkIdentity(target, decoded);
-  return { object: await commitUpdate(parts, target, decoded, old, context), created: false };
+  return { object: await commitUpdate(parts, { ...target, patched: true }, decoded, old, context), created: false };
 }
 
 function patchedForm({ kind }: Target, old: KubeObject, patch: Patch): KubeObject {
@@ -49,7 +57,7 @@ function patchedForm({ kind }: Target, old: KubeObject, patch: Patch): KubeObjec
     return strategicMergePatch(old, patch.body, kind.schema);
   } catch (error) {
     // Which step of a JSON patch did not fit is not told, as by the real server.
-    if (patch.type === "json" && error instanceof PatchError && error.kind === "inapplicable") {
+    if (patch.type === "json" && error instanceof PatchError) {
       throw statusError(422, "Invalid", "the server rejected our request due to an error in our request", {});
     }
     throw patchRefused(error);
@@ -59,8 +67,10 @@ function patchedForm({ kind }: Target, old: KubeObject, patch: Patch): KubeObjec
 function patchRefused(error: unknown): unknown {
   if (error instanceof LimitExceededError) return statusError(413, "RequestEntityTooLarge", error.message, {});
   if (!(error instanceof PatchError)) return error;
-  if (error.kind === "malformed") return status.badRequest(error.message);
-  return statusError(422, "Invalid", error.message, {});
+  if (error.kind === "malformed") {
+    return /^unknown patch type/.test(error.message) ? status.bare(error.message) : status.badRequest(error.message);
+  }
+  return error.kind === "unmergeable" ? status.bare(error.message) : statusError(422, "Invalid", error.message, {});
 }
 
 /** Reads the patched object as its kind. What is wrong with it is wrong with the patch. */
@@ -73,6 +83,11 @@ function decodePatched({ kind }: Target, patched: KubeObject, context: WriteCont
         `Invalid value: ${JSON.stringify(JSON.stringify(patched))}: ${problem}`,
       ),
     ]);
+  try {
+    checkType(kind, patched?.apiVersion || apiVersionOfKind(kind), patched?.kind || kind.kind);
+  } catch (error) {
+    throw refuse(messageOf(error).replace(/^.* cannot be handled as a \S+: /, ""));
+  }
   const { object, unknown, error } = kind.decode(identified(kind, patched));
   if (error !== undefined) throw refuse(error.replace(/^.* cannot be handled as a \S+: /, ""));
   strictness(unknown, context, refuse);
@@ -100,7 +115,7 @@ async function apply(
   context: WriteContext,
 ): Promise<{ object: KubeObject; created: boolean }> {
   const { kind, namespace, name, subresource } = target;
-  const applied = configuration(target, body, context);
+  const applied = configuration(target, body);
   const live = current(parts, target);
   if (!live && subresource) throw status.notFound(kind, name);
   const version = applied.metadata.resourceVersion;
@@ -124,33 +139,31 @@ async function apply(
     const { message, causes } = conflictStatus(result.conflicts);
     throw statusError(409, "Conflict", message, { causes: [...causes] });
   }
+  strictness(kind.decode(applied).unknown, context, (message) => status.badRequest(message));
   const { object: decoded, error } = kind.decode(result.object);
   if (error !== undefined) throw status.badRequest(error);
-  if (live) return { object: await commitUpdate(parts, target, decoded, live, context, true), created: false };
+  if (live)
+    return {
+      object: await commitUpdate(parts, { ...target, patched: true }, decoded, live, context, true),
+      created: false,
+    };
   checkMayCreate(parts, target, context);
   const admitted = admitCreate(parts, kind, namespace, decoded, context, true);
   return { object: await commitCreate(parts, kind, admitted, context), created: true };
 }
 
 /** The applied configuration: complete in its identity, with nothing its kind does not know. */
-function configuration(target: Target, body: object, context: WriteContext): KubeObject {
-  const { kind, namespace, name } = target;
+function configuration(target: Target, body: object): KubeObject {
+  const { kind, name } = target;
   const given = body as Partial<KubeObject>;
-  if (!given.apiVersion || !given.kind) {
-    throw status.badRequest(
-      `error decoding patch: Object 'Kind' is missing in '${JSON.stringify(body).slice(0, 200)}'`,
-    );
-  }
-  if (given.apiVersion !== apiVersionOfKind(kind)) {
-    throw status.badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${given.apiVersion}, expected: ${apiVersionOfKind(kind)}`,
-    );
+  const { apiVersion = "", kind: givenKind = "" } = given;
+  if (apiVersion !== apiVersionOfKind(kind) || givenKind !== kind.kind) {
+    const { group, version } = groupVersionOf(apiVersion);
+    throw status.badRequest(`invalid object type: ${group}/${version}, Kind=${givenKind}`);
   }
   const object = identified(kind, body);
   const metadata = { ...object.metadata, name: object.metadata.name || name };
-  if (kind.namespaced && namespace) metadata.namespace = object.metadata.namespace || namespace;
   const applied = { ...object, metadata };
   checkIdentity(target, applied);
-  strictness(kind.decode(applied).unknown, context, (message) => status.badRequest(message));
   return applied;
 }

@@ -2,6 +2,7 @@ import type { KubeList } from "@tiphys/kube";
 import { statusError } from "@tiphys/kube";
 import type { KubeObject } from "@tiphys/resources";
 import type { Change } from "../store/store.js";
+import { continuation, continueToken } from "./continuation.js";
 import type { ServedKind } from "./kinds.js";
 import { inVersion, type Parts, type Target } from "./parts.js";
 import { fieldSelector, labelSelector, type Match } from "./selectors.js";
@@ -22,7 +23,11 @@ export interface ListQuery extends Selection {
   readonly resourceVersionMatch?: string;
 }
 
-export async function get(parts: Parts, target: Target): Promise<KubeObject> {
+export async function get(parts: Parts, target: Target, resourceVersion?: string): Promise<KubeObject> {
+  if (resourceVersion) {
+    const revision = parseRevision(resourceVersion);
+    if (revision > parts.store.revision) throw tooLarge(revision, parts.store.revision);
+  }
   await parts.store.settled();
   const found = current(parts, target);
   if (!found) throw status.notFound(target.kind, target.name);
@@ -39,12 +44,7 @@ export function selection(kind: ServedKind, query: Selection): Match<KubeObject>
     (!labels || labels(object)) && (!fields || fields(object)) && (name === undefined || object.metadata.name === name);
 }
 
-interface Continuation {
-  readonly revision: number;
-  readonly after: string;
-}
-
-/** A page: objects in the order of namespace and name. A continued list shows the present from where it stopped. */
+/** A page: objects in the order of namespace and name, as they were when the first page was given. */
 export async function list(
   parts: Parts,
   kind: ServedKind,
@@ -52,26 +52,34 @@ export async function list(
 ): Promise<KubeList & { remaining?: number }> {
   const { store } = parts;
   const matches = selection(kind, query);
-  checkVersion(parts, query);
+  const wanted = wantedRevision(parts, query);
   await store.settled();
-  const { limit } = query;
   const from = query.continue ? continuation(query.continue) : undefined;
-  const keys = store.keys(kind.collection, kind.namespaced ? query.namespace : undefined);
+  // Revision 0 asks for whatever is at hand, which is all of it.
+  const limit = query.resourceVersion === "0" && !from ? undefined : query.limit;
+  const namespace = kind.namespaced ? query.namespace : undefined;
+  /** What all keys of the list begin with. */
+  const prefix = kind.namespaced ? (namespace === undefined ? "" : `${namespace}/`) : "/";
+  const revision = from?.revision ?? wanted ?? store.revision;
+  const then = store.at(kind.collection, revision, namespace);
+  if (!then) throw from ? tooOldPage(store.revision, from.after) : status.expired(TOO_OLD);
+  const { keys } = then;
   const items: KubeObject[] = [];
-  let at = from ? firstAfter(keys, from.after) : 0;
+  let at = from ? firstAfter(keys, prefix + from.after) : 0;
+  let last = "";
   for (; at < keys.length; at++) {
-    const object = store.byKey(kind.collection, keys[at] ?? "");
+    const key = keys[at] ?? "";
+    const object = then.get(key);
     if (!object || (matches && !matches(object))) continue;
     if (limit && items.length === limit) break;
     items.push(inVersion(kind, object));
+    last = key;
   }
-  const revision = from?.revision ?? store.revision;
   const result = { items, resourceVersion: String(revision) };
   if (at >= keys.length) return result;
-  const token: Continuation = { revision, after: keys[at - 1] ?? "" };
   return {
     ...result,
-    continue: Buffer.from(JSON.stringify(token)).toString("base64url"),
+    continue: continueToken(revision, last.slice(prefix.length)),
     ...(matches ? {} : { remaining: keys.length - at }),
   };
 }
@@ -87,51 +95,41 @@ function firstAfter(keys: readonly string[], after: string): number {
   return low;
 }
 
-function continuation(token: string): Continuation {
-  try {
-    const { revision, after } = JSON.parse(Buffer.from(token, "base64url").toString()) as Continuation;
-    if (typeof revision === "number" && typeof after === "string") return { revision, after };
-  } catch {
-    // answered below
-  }
-  throw status.badRequest("continue key is not valid: it must be the value that the previous page gave");
-}
+const TOO_OLD =
+  "The provided resource version is too old. You can start a new list without the resourceVersion parameter.";
 
-function checkVersion({ store }: Parts, query: ListQuery): void {
+/** What a client does now: begin again, or go on in the present with the token that comes along. */
+const tooOldPage = (revision: number, after: string) =>
+  status.expired(
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+    continueToken(revision, after),
+  );
+
+/** The real server's limit on how a list may be asked for. */
+function wantedRevision({ store }: Parts, query: ListQuery): number | undefined {
   const { resourceVersion, resourceVersionMatch } = query;
-  const options = { group: "meta.k8s.io", kind: "ListOptions" };
-  if (resourceVersionMatch && !resourceVersion) {
-    throw status.invalid(options, "", [
-      status.fieldError(
-        "resourceVersionMatch",
-        "FieldValueForbidden",
-        "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
-      ),
-    ]);
+  if (query.continue && resourceVersion && resourceVersion !== "0") {
+    throw status.badRequest("specifying resource version is not allowed when using continue");
   }
-  if (!resourceVersion) return;
-  const revision = parseRevision(resourceVersion);
+  if (!resourceVersion) return undefined;
+  const revision = parseRevision(resourceVersion, (problem) =>
+    status.badRequest(`invalid resource version: ${problem}`),
+  );
   if (revision > store.revision) throw tooLarge(revision, store.revision);
-  if (resourceVersionMatch === "Exact" && revision !== store.revision) {
-    throw status.expired(`The resourceVersion for the provided list is too old.`);
-  }
+  const isExact = resourceVersionMatch === "Exact" || (!resourceVersionMatch && query.limit && revision > 0);
+  return isExact ? revision : undefined;
 }
 
-export function parseRevision(text: string): number {
-  if (!/^\d+$/.test(text)) {
-    throw status.invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", [
-      status.fieldError(
-        "resourceVersion",
-        "FieldValueInvalid",
-        `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-      ),
-    ]);
-  }
+const noRevision = (text: string) =>
+  `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
+
+export function parseRevision(text: string, refuse = (problem: string): Error => status.bare(problem)): number {
+  if (!/^\d+$/.test(text)) throw refuse(noRevision(text));
   return Number(text);
 }
 
 const tooLarge = (wanted: number, current: number) =>
-  statusError(504, "Timeout", `Too large resource version: ${wanted}, current: ${current}`, {
+  statusError(504, "Timeout", `Timeout: Too large resource version: ${wanted}, current: ${current}`, {
     causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
     retryAfterSeconds: 1,
   });
@@ -139,6 +137,8 @@ const tooLarge = (wanted: number, current: number) =>
 export interface WatchQuery extends Selection {
   readonly resourceVersion?: string;
   readonly sendInitialEvents?: boolean;
+  /** False: the end of the initial events is not told. */
+  readonly bookmarks?: boolean;
 }
 
 export type WatchFrame =
@@ -218,19 +218,18 @@ export async function watch(parts: Parts, kind: ServedKind, query: WatchQuery): 
   const version = query.resourceVersion;
   const from = version ? parseRevision(version) : 0;
   await store.settled();
-  if (from > store.revision) throw tooLarge(from, store.revision);
   const result = new Watch();
   const inScope = (object: KubeObject) =>
     query.namespace === undefined || !kind.namespaced || object.metadata.namespace === query.namespace;
-  const initial = from === 0 || query.sendInitialEvents === true;
+  const initial = query.sendInitialEvents ?? from === 0;
   // What the list below shows may become durable, and so be told, only afterwards.
   const shown = initial ? store.revision : 0;
   const convey = (change: Change) => {
-    if (change.revision <= shown || !inScope(change.object)) return;
+    if (change.revision <= shown || change.revision <= from || !inScope(change.object)) return;
     const frame = seen(change, matches);
     if (frame) result.push({ type: frame.type, object: inVersion(kind, frame.object) });
   };
-  const source = store.watch(kind.collection, initial ? store.revision : from, convey);
+  const source = store.watch(kind.collection, initial || from === 0 ? store.revision : from, convey);
   if (!source) throw status.expired(`too old resource version: ${from} (${store.revision})`);
   result.stopSource = source.stop;
   if (initial) {
@@ -238,7 +237,10 @@ export async function watch(parts: Parts, kind: ServedKind, query: WatchQuery): 
       const object = store.byKey(kind.collection, key);
       if (object && (!matches || matches(object))) result.push({ type: "ADDED", object: inVersion(kind, object) });
     }
-    if (query.sendInitialEvents) {
+    // A watch from nowhere in particular is told where its beginning ends as well.
+    if (
+      query.bookmarks === undefined ? query.sendInitialEvents : query.bookmarks && (query.sendInitialEvents || !version)
+    ) {
       result.push({ type: "BOOKMARK", resourceVersion: String(store.revision), initialEnd: true });
     }
   } else for (const change of source.past) convey(change);

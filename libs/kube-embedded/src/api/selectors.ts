@@ -1,3 +1,4 @@
+import { isQualifiedName } from "@tiphys/kube-schema";
 import type { KubeObject } from "@tiphys/resources";
 import { badRequest } from "./status.js";
 
@@ -24,11 +25,14 @@ export function labelSelector(text: string | undefined): Match<KubeObject> | und
   const requirements: Match<Labels>[] = [];
   const rest = tokens(text);
   const shown = (token: string | undefined) => token ?? "";
-  const value = (raw: string | undefined): string => {
+  const value = (raw: string | undefined, key: string, index = 0): string => {
     const found = raw ?? "";
+    if (/^(==|!=|[=!()<>])/.test(found)) {
+      throw badRequest(`unable to parse requirement: found '${found[0]}', expected: identifier`);
+    }
     if (found && (found.length > 63 || !NAME.test(found))) {
       throw badRequest(
-        `unable to parse requirement: values[0][]: Invalid value: ${JSON.stringify(found)}: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
+        `unable to parse requirement: values[${index}][${key}]: Invalid value: ${JSON.stringify(found)}: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
       );
     }
     return found;
@@ -40,9 +44,13 @@ export function labelSelector(text: string | undefined): Match<KubeObject> | und
     if (!key || /^[=!,()<>]/.test(key)) {
       throw badRequest(`unable to parse requirement: found '${shown(key)}', expected: identifier`);
     }
+    for (const problem of isQualifiedName(key)) {
+      throw badRequest(`unable to parse requirement: <nil>: Invalid value: ${JSON.stringify(key)}: ${problem}`);
+    }
     requirements.push(requirement(key, negated));
     const next = rest.shift();
     if (next === undefined) break;
+    if (next === "," && rest.length === 0) throw badRequest("found '', expected: identifier after ','");
     if (next !== ",")
       throw badRequest(`unable to parse requirement: found '${next}', expected: ',' or 'end of string'`);
   }
@@ -57,19 +65,23 @@ export function labelSelector(text: string | undefined): Match<KubeObject> | und
     if (operator === undefined || operator === ",") return (labels) => Object.hasOwn(labels, key);
     rest.shift();
     if (operator === "=" || operator === "==" || operator === "!=") {
-      const wanted = value(rest[0] === undefined || rest[0] === "," ? "" : rest.shift());
+      const wanted = value(rest[0] === undefined || rest[0] === "," ? "" : rest.shift(), key);
       if (operator === "!=") return (labels) => labels[key] !== wanted;
       return (labels) => Object.hasOwn(labels, key) && labels[key] === wanted;
     }
     if (operator === "in" || operator === "notin") {
-      const wanted = set();
+      const wanted = set(key);
       if (operator === "in") return (labels) => Object.hasOwn(labels, key) && wanted.has(labels[key] ?? "");
       return (labels) => !Object.hasOwn(labels, key) || !wanted.has(labels[key] ?? "");
     }
     if (operator === "<" || operator === ">") {
-      const bound = Number(rest.shift());
-      if (!Number.isInteger(bound))
-        throw badRequest(`unable to parse requirement: for 'Gt', 'Lt' operators, the value must be an integer`);
+      const text = rest.shift() ?? "";
+      const bound = Number(text);
+      if (!Number.isInteger(bound)) {
+        throw badRequest(
+          `unable to parse requirement: values[0]: Invalid value: ${JSON.stringify(text)}: for 'Gt', 'Lt' operators, the value must be an integer`,
+        );
+      }
       return (labels) => {
         const number = Object.hasOwn(labels, key) ? Number(labels[key]) : Number.NaN;
         return operator === "<" ? number < bound : number > bound;
@@ -78,16 +90,16 @@ export function labelSelector(text: string | undefined): Match<KubeObject> | und
     throw badRequest(`unable to parse requirement: found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
   }
 
-  function set(): Set<string> {
+  function set(key: string): Set<string> {
     const open = rest.shift();
     if (open !== "(") throw badRequest(`unable to parse requirement: found '${shown(open)}', expected: '('`);
     const values = new Set<string>();
     let last = "";
     for (;;) {
       const token = rest.shift();
-      if (token === undefined) throw badRequest("unable to parse requirement: found '', expected: ',', or ')'");
+      if (token === undefined) throw badRequest("unable to parse requirement: found '', expected: ',' or ')'");
       if (token === "," || token === ")") {
-        values.add(value(last));
+        values.add(value(last, key, values.size));
         last = "";
         if (token === ")") return values;
       } else last = token;

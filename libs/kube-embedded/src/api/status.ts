@@ -1,4 +1,4 @@
-import { type KubeApiError, type StatusDetails, statusError } from "@tiphys/kube";
+import { KubeApiError, type StatusDetails, statusError } from "@tiphys/kube";
 import { type FieldError, invalidMessage } from "@tiphys/kube-schema";
 import type { ResourceType } from "@tiphys/resources";
 
@@ -49,7 +49,15 @@ export const forbidden = (type: Named, name: string, problem: string, more?: Sta
 
 export const internal = (message: string): KubeApiError => statusError(500, "InternalError", message);
 
-export const expired = (message: string): KubeApiError => statusError(410, "Expired", message);
+/** `token` is how a list may go on all the same. */
+export const expired = (message: string, token?: string): KubeApiError => {
+  const { status } = statusError(410, "Expired", message);
+  return new KubeApiError(token === undefined ? status : { ...status, metadata: { continue: token } });
+};
+
+/** What the real server answers when its own code fails on a request: 500 without a reason. */
+export const bare = (message: string): KubeApiError =>
+  new KubeApiError({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
 
 /** 501 with the feature by name: what is not there is never answered as if it were. */
 export const unimplemented = (feature: string): KubeApiError =>

@@ -12,7 +12,10 @@ const statusAtCreate: Readonly<Record<string, (object: KubeObject) => Status>> =
   "/namespaces": () => ({ phase: "Active" }),
   "/pods": (object) => ({ phase: "Pending", qosClass: qosClass(object), ...gated(object) }),
   "/persistentvolumeclaims": () => ({ phase: "Pending" }),
-  "/persistentvolumes": () => ({ phase: "Pending" }),
+  "/persistentvolumes": ({ metadata }) => ({
+    phase: "Pending",
+    lastPhaseTransitionTime: metadata.creationTimestamp,
+  }),
 };
 
 /** A pod that waits for its gates says so from the beginning. */

@@ -78,6 +78,7 @@ export function admitCreate(
     );
   }
   if (kind.namespaced) checkNamespace(store, kind, object);
+  dropRepeatedOwners(object.metadata, context);
   fillSystemMetadata(parts, kind, object.metadata, now);
   if (kind.collection === "/pods") completePod(parts, kind, object);
   if (kind.collection === "/nodes") taintNewNode(object);
@@ -98,6 +99,20 @@ export function admitCreate(
 function validated(kind: ServedKind, object: KubeObject, context: WriteContext): readonly FieldError[] {
   const errors = kind.validate(object, undefined, undefined, context.warn);
   return kind.collection === CERTIFICATE_REQUESTS ? [...requestErrors(object), ...errors] : errors;
+}
+
+/** Owners that are named twice count once. */
+function dropRepeatedOwners(metadata: KubeObject["metadata"], { warn }: WriteContext): void {
+  const owners = metadata.ownerReferences ?? [];
+  const seen = new Set<string>();
+  const repeated = new Set<string>();
+  for (const { uid } of owners) (seen.has(uid) ? repeated : seen).add(uid);
+  if (repeated.size === 0) return;
+  seen.clear();
+  metadata.ownerReferences = owners.filter(({ uid }) => !seen.has(uid) && seen.add(uid));
+  warn(
+    `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${[...repeated].join(", ")}`,
+  );
 }
 
 function fillSystemMetadata(
@@ -183,14 +198,14 @@ export function current({ store }: Parts, { kind, namespace, name }: Target): Ku
 
 export function checkIdentity({ namespace, name, kind }: Target, object: KubeObject): void {
   const given = object.metadata;
-  if (!given.name) throw status.badRequest("the name of the object (metadata.name) must be set: name must be provided");
+  if (!given.name) {
+    throw status.badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  }
   if (given.name !== name) {
     throw status.badRequest(`the name of the object (${given.name}) does not match the name on the URL (${name})`);
   }
   if (kind.namespaced && given.namespace && given.namespace !== namespace) {
-    throw status.badRequest(
-      `the namespace of the object (${given.namespace}) does not match the namespace on the URL (${namespace})`,
-    );
+    throw status.badRequest("the namespace of the provided object does not match the namespace sent on the request");
   }
 }
 
@@ -207,21 +222,9 @@ export async function commitUpdate(
   const { kind, name, subresource } = target;
   const version = wanted.metadata.resourceVersion;
   if (version && !/^\d+$/.test(version)) {
-    throw status.invalid(kind, name, [
-      status.fieldError(
-        "metadata.resourceVersion",
-        "FieldValueInvalid",
-        `Invalid value: ${JSON.stringify(version)}: strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`,
-      ),
-    ]);
+    throw status.bare(`strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`);
   }
-  if (wanted.metadata.uid && wanted.metadata.uid !== old.metadata.uid) {
-    throw status.conflict(
-      kind,
-      name,
-      `Precondition failed: UID in precondition: ${wanted.metadata.uid}, UID in object meta: ${old.metadata.uid}`,
-    );
-  }
+  if (wanted.metadata.uid && wanted.metadata.uid !== old.metadata.uid) throw otherUid(target, wanted, old);
   if ((!version || version === "0") && strategy.needsResourceVersion(kind)) throw revisionMissing(kind, name);
   if (version && version !== "0" && version !== old.metadata.resourceVersion) {
     throw status.conflict(kind, name, status.MODIFIED);
@@ -238,6 +241,7 @@ export async function commitUpdate(
         now,
         ignore: strategy.resetFields(kind, subresource),
         ...(subresource ? { subresource } : {}),
+        ...(subresource === "scale" ? { apiVersion: "autoscaling/v1" } : {}),
       });
   let next =
     kind.collection === CERTIFICATE_REQUESTS
@@ -245,6 +249,7 @@ export async function commitUpdate(
       : strategy.prepareUpdate(kind, defaulted, old, subresource);
   if (next === defaulted || next.metadata === defaulted.metadata) next = { ...next, metadata: { ...next.metadata } };
   carryOver(next, old);
+  dropRepeatedOwners(next.metadata, context);
   setManagedFields(next, managedFields);
   if (kind.collection === "/services" && !subresource) addresses.assign(kind, next, old);
   checkEscalation(access, context.principal, kind, next, old);
@@ -274,6 +279,25 @@ export function isFinished(kind: ServedKind, object: KubeObject): boolean {
   if (deletionTimestamp === undefined || finalizers?.length) return false;
   if (kind.collection === "/namespaces" && object["spec"]?.finalizers?.length) return false;
   return !deletionGracePeriodSeconds;
+}
+
+/** A PUT names the object it means; a patch would change what cannot change. */
+function otherUid({ kind, name, namespace, patched }: Target, wanted: KubeObject, old: KubeObject): Error {
+  const { uid } = wanted.metadata;
+  if (patched) {
+    const error = status.fieldError(
+      "metadata.uid",
+      "FieldValueInvalid",
+      `Invalid value: ${JSON.stringify(uid)}: field is immutable`,
+    );
+    return status.invalid(kind, name, [error, error]);
+  }
+  const key = ["/registry", ...(kind.crd ? [kind.group] : []), kind.resource, ...(namespace ? [namespace] : []), name];
+  return status.conflict(
+    kind,
+    name,
+    `StorageError: invalid object, Code: 4, Key: ${key.join("/")}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+  );
 }
 
 const revisionMissing = (kind: ServedKind, name: string) =>

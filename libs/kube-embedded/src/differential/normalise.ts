@@ -12,6 +12,7 @@ const volatileMembers: ReadonlySet<string> = new Set([
   "lastTransitionTime",
   "lastUpdateTime",
   "time",
+  "lastPhaseTransitionTime",
   "clusterIP",
   "clusterIPs",
   "serverAddress",
@@ -24,6 +25,7 @@ const volatileTexts: readonly (readonly [RegExp, string])[] = [
   [/\b10\.96\.\d+\.\d+\b/g, "CLUSTER-IP"],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME"],
   [/(Too large resource version: \d+, current: )\d+/g, "$1REVISION"],
+  [/(does not match the ResourceVersion in record \()\d+\)/g, "$1REVISION)"],
   [/(too old resource version: \d+ \()\d+\)/g, "$1REVISION)"],
   [/\bgenerated-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, "generated-NAME"],
 ];
@@ -37,8 +39,28 @@ export interface Names {
 export function normaliseText(text: string, { namespace, run }: Names): string {
   let out = text.replaceAll(namespace, "NAMESPACE").replaceAll(run, "RUN");
   for (const [pattern, replacement] of volatileTexts) out = out.replace(pattern, replacement);
-  return out;
+  return out.replace(/"\{(?:[^"\\]|\\.)*\}"/g, (quoted) => sortedJson(quoted, { namespace, run }));
 }
+
+/** The members of a JSON text inside of a message have no order that anybody could rely on. */
+function sortedJson(quoted: string, names: Names): string {
+  try {
+    return JSON.stringify(JSON.stringify(inOrder(normalise(JSON.parse(JSON.parse(quoted)), names))));
+  } catch {
+    return quoted;
+  }
+}
+
+const inOrder = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(inOrder)
+    : value !== null && typeof value === "object"
+      ? Object.fromEntries(
+          Object.entries(value)
+            .sort(([a], [b]) => (a < b ? -1 : 1))
+            .map(([key, member]) => [key, inOrder(member)]),
+        )
+      : value;
 
 /** The real server keeps causes in a map, so their order says nothing: the list, and the text made of it, are sorted. */
 const sortedCauses = (message: string): string =>

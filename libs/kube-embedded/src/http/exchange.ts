@@ -1,15 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { gzip } from "node:zlib";
 import { codeOf, httpStatus, messageOf } from "@tiphys/errors";
 import { KubeApiError, statusError } from "@tiphys/kube";
 import type { UpgradeRequest } from "@tiphys/kube-streams";
 import { toYaml } from "@tiphys/yaml";
-import type { Representation } from "./negotiation.js";
+import { errorFormat, type Representation } from "./negotiation.js";
 
 /** One request and the ways to answer it. */
 export class Exchange {
   readonly url: URL;
   readonly path: readonly string[];
+  /** The path has a percent sign that encodes nothing. */
+  readonly malformed: boolean;
   private readonly warnings: string[] = [];
   /** True once the connection is no longer ours. */
   taken = false;
@@ -21,7 +24,12 @@ export class Exchange {
     private readonly upgrade?: { readonly socket: Socket; readonly head: Buffer },
   ) {
     this.url = urlOf(request.url ?? "/");
-    this.path = this.url.pathname.split("/").filter(Boolean).map(decoded);
+    // Encoded slashes separate as well, as on the real server; a part that is empty names nothing.
+    const pathname = decoded(this.url.pathname);
+    this.malformed = pathname === undefined;
+    const parts = (pathname ?? "").split("/").slice(1);
+    if (parts.at(-1) === "") parts.pop();
+    this.path = parts;
   }
 
   get query(): URLSearchParams {
@@ -60,6 +68,10 @@ export class Exchange {
       this.response.end(JSON.stringify(JSON.parse(text.toString()), null, 2));
       return;
     }
+    if (Buffer.byteLength(text) >= GZIP_FROM && this.takesGzip()) {
+      this.sendCompressed(code, Buffer.concat([Buffer.from(text), NEWLINE]), contentType ?? "application/json");
+      return;
+    }
     this.response.setHeader("content-length", Buffer.byteLength(text) + 1);
     this.head(code, contentType ?? "application/json");
     this.response.cork();
@@ -68,11 +80,30 @@ export class Exchange {
     this.response.uncork();
   }
 
+  /** What is no request at all. */
+  badRequest(): void {
+    this.response.writeHead(400, { "content-type": "text/plain; charset=utf-8", connection: "close" });
+    this.response.end("400 Bad Request");
+  }
+
   /** Where there is no resource at all. */
   notFound(): void {
     this.response.setHeader("x-content-type-options", "nosniff");
     this.head(404, "text/plain; charset=utf-8");
     this.response.end("404 page not found\n");
+  }
+
+  takesGzip(): boolean {
+    return this.request.method === "GET" && /\bgzip\b/.test(String(this.request.headers["accept-encoding"] ?? ""));
+  }
+
+  sendCompressed(code: number, bytes: Buffer, contentType: string): void {
+    gzip(bytes, { level: 1 }, (error, packed) => {
+      this.response.setHeader("vary", "Accept-Encoding");
+      if (!error) this.response.setHeader("content-encoding", "gzip");
+      this.head(code, contentType);
+      this.response.end(error ? bytes : packed);
+    });
   }
 
   /** Asked for in the query, or read by a person, which the program tells. */
@@ -97,18 +128,28 @@ export class Exchange {
     if (!this.request.complete) this.response.setHeader("connection", "close");
     const { retryAfterSeconds } = status.details ?? {};
     if (retryAfterSeconds) this.response.setHeader("retry-after", String(retryAfterSeconds));
-    this.send(status.code, JSON.stringify(status), { format: "json" });
+    const format = errorFormat(this.request.headers.accept);
+    if (format) this.send(status.code, JSON.stringify(status), { format });
+    else {
+      // A refusal has no other form than its own: who asked for another gets it as a person would.
+      this.head(status.code, "application/json");
+      this.response.end(JSON.stringify(status, null, 2));
+    }
   }
 }
+
+/** Answers from this size on are compressed for who takes that, as by the real server. */
+export const GZIP_FROM = 128 * 1024;
+const NEWLINE = Buffer.from("\n");
 
 /** Put together as a text: a target such as `//` is no URL of its own, and must not end the process. */
 const urlOf = (target: string): URL => new URL(`https://kubernetes${target.startsWith("/") ? "" : "/"}${target}`);
 
-function decoded(part: string): string {
+function decoded(path: string): string | undefined {
   try {
-    return decodeURIComponent(part);
+    return decodeURIComponent(path);
   } catch {
-    return part;
+    return undefined;
   }
 }
 

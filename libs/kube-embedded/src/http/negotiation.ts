@@ -7,6 +7,7 @@ export interface Representation {
   readonly version?: string;
 }
 
+const STREAMED = ", application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
 const SERVED = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 /** The first form of the Accept header that we have; 406 when there is none, so that clients fall back. */
@@ -34,7 +35,20 @@ export function negotiate(accept: string | undefined): Representation {
       return { format, as, version };
     }
   }
-  throw statusError(406, "NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${SERVED}`, {});
+  throw accept.split(",").some((choice) => formatOf(choice.split(";")[0]?.trim().toLowerCase() ?? ""))
+    ? statusError(406, "NotAcceptable", `only the following media types are accepted: ${SERVED}`)
+    : statusError(406, "NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${SERVED}${STREAMED}`, {});
+}
+
+/** The form of a refusal: a plain one that is asked for, undefined when all are of another kind. */
+export function errorFormat(accept: string | undefined): "json" | "yaml" | undefined {
+  if (!accept) return "json";
+  const choices = accept.split(",").map((choice) => choice.split(";").map((part) => part.trim()));
+  const plain = choices.find(
+    ([type = "", ...rest]) => formatOf(type.toLowerCase()) && !rest.some((part) => part.startsWith("as=")),
+  );
+  if (plain) return formatOf((plain[0] ?? "").toLowerCase());
+  return undefined;
 }
 
 function formatOf(type: string): "json" | "yaml" | undefined {

@@ -3,12 +3,13 @@ import type { Patch } from "@tiphys/kube";
 import { statusError } from "@tiphys/kube";
 import type { KubeObject } from "@tiphys/resources";
 import { deprecation } from "../api/behaviour.js";
+import { goJsonKind } from "../api/go-json.js";
 import { type ApiAnswer, type ApiRequest, type HandlerParts, handle, refuseMissing } from "../api/handle.js";
 import { badRequest, methodNotAllowed } from "../api/status.js";
 import { returnsDeletedObject } from "../api/strategy.js";
-import { type Body, decodeRequest, mediaTypeOf, readBody } from "./body.js";
+import { type Body, decodeObject, decodeRequest, mediaTypeOf, type Refusal, readBody } from "./body.js";
 import { isConnect, serveConnect } from "./connect.js";
-import type { Exchange } from "./exchange.js";
+import { type Exchange, GZIP_FROM } from "./exchange.js";
 import { negotiate, type Representation } from "./negotiation.js";
 import { PROTOBUF } from "./protobuf.js";
 import { deleteOptions, flag, listQuery, logOptions, watchQuery, writeContext } from "./query.js";
@@ -72,13 +73,17 @@ async function toRequest(exchange: Exchange, found: Route, principal: Principal)
     });
   switch (request.method) {
     case "GET":
-      if (name !== undefined) return { ...common, verb: "get", name, ...sub };
-      return flag(query, "watch")
+      if (name !== undefined && !found.watch) {
+        const resourceVersion = query.get("resourceVersion");
+        return { ...common, verb: "get", name, ...sub, ...(resourceVersion ? { resourceVersion } : {}) };
+      }
+      if (name !== undefined) return { ...common, verb: "watch", query: { ...watchQuery(query), name } };
+      return flag(query, "watch") || found.watch
         ? { ...common, verb: "watch", query: watchQuery(query) }
         : { ...common, verb: "list", query: listQuery(query) };
     case "POST": {
       if (name !== undefined && subresource === undefined) throw methodNotAllowed();
-      const body = await decodeRequest(request, DOCUMENTS, kind.kind);
+      const body = await decodeObject(request, DOCUMENTS, kind.kind);
       return {
         ...common,
         verb: "create",
@@ -90,14 +95,14 @@ async function toRequest(exchange: Exchange, found: Route, principal: Principal)
     }
     case "PUT": {
       if (name === undefined) throw methodNotAllowed();
-      const body = await decodeRequest(request, DOCUMENTS, kind.kind);
+      const body = await decodeObject(request, DOCUMENTS, subresource === "scale" ? "Scale" : kind.kind);
       return { ...common, verb: "update", name, ...sub, body: body.value, context: context("UpdateOptions", body) };
     }
     case "PATCH": {
       if (name === undefined) throw methodNotAllowed();
       const type = patchTypes[mediaTypeOf(request)];
       if (!type) throw statusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {});
-      const body = await decodeRequest(request, Object.keys(patchTypes), kind.kind);
+      const body = await decodeRequest(request, Object.keys(patchTypes), patchRefusals[type]);
       const patch = { type, body: checkedPatch(type, body.value) } as Patch;
       return {
         ...common,
@@ -109,6 +114,7 @@ async function toRequest(exchange: Exchange, found: Route, principal: Principal)
       };
     }
     case "DELETE": {
+      if (subresource !== undefined) throw methodNotAllowed();
       const options = deleteOptions(query, await deleteBody(exchange));
       if (kind.collection === "batch/jobs" && options.propagation === undefined) exchange.warn(PODS_STAY);
       return name === undefined
@@ -120,16 +126,34 @@ async function toRequest(exchange: Exchange, found: Route, principal: Principal)
   }
 }
 
+const decoding = (problem: string) => badRequest(`error decoding patch: ${problem}`);
+const decodingYaml = (problem: string) => badRequest(`error decoding YAML: ${problem}`);
+const patchRefusals: Readonly<Record<Patch["type"], Refusal>> = {
+  json: { json: decoding, yaml: decoding },
+  merge: { json: decoding, yaml: decoding },
+  strategic: { json: badRequest, yaml: badRequest },
+  apply: {
+    json: (problem) => decodingYaml(`error converting YAML to JSON: ${problem}`),
+    yaml: (problem) => decodingYaml(`error converting YAML to JSON: ${problem}`),
+  },
+};
+
 function checkedPatch(type: Patch["type"], value: unknown): unknown {
-  if (type === "json" && !Array.isArray(value)) {
-    throw badRequest(
-      `error decoding patch: json: cannot unmarshal ${value === null ? "null" : typeof value} into Go value of type []handlers.jsonPatchOp`,
-    );
+  if (type === "json") {
+    if (Array.isArray(value)) return value;
+    if (value === null) return [];
+    throw decoding(`json: cannot unmarshal ${goJsonKind(value)} into Go value of type []handlers.jsonPatchOp`);
   }
-  if (type !== "json" && (value === null || typeof value !== "object" || Array.isArray(value))) {
-    throw badRequest("error decoding patch: the patch must be an object");
+  if (value === null) {
+    if (type === "merge") throw badRequest("Invalid JSON Patch");
+    return {};
   }
-  return value;
+  if (typeof value === "object" && !Array.isArray(value)) return value;
+  const problem = `json: cannot unmarshal ${goJsonKind(value)} into Go value of type map[string]interface {}`;
+  if (type === "merge") throw decoding(problem);
+  throw type === "apply"
+    ? decodingYaml(`error unmarshaling JSON: while decoding JSON: ${problem}`)
+    : badRequest(problem);
 }
 
 async function deleteBody({ request }: Exchange): Promise<unknown> {
@@ -144,7 +168,26 @@ async function deleteBody({ request }: Exchange): Promise<unknown> {
     if (!text) return undefined;
     throw badRequest("the body of a deletion needs the content type application/json");
   }
-  return (await decodeRequest(request, DOCUMENTS, "DeleteOptions")).value;
+  const plain = {
+    json: (problem: string) => badRequest(`couldn't get version/kind; json parse error: ${problem}`),
+    yaml: badRequest,
+  };
+  return (await decodeRequest(request, DOCUMENTS, plain)).value;
+}
+
+/** Whether the answer can have the form that was asked for. */
+function checkForm(given: ApiAnswer, { kind, representation, includeObject }: Shaping): void {
+  const { as } = representation;
+  if (as === "Table" && !["", "Metadata", "Object", "None"].includes(includeObject)) {
+    throw badRequest(
+      `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(includeObject)}: must be 'Metadata', 'Object', 'None', or empty`,
+    );
+  }
+  const internal = `*${kind.crd ? "unstructured.Unstructured" : `${kind.group.split(".")[0] || "core"}.${kind.kind}`}`;
+  const refuse = (what: string) =>
+    statusError(406, "NotAcceptable", `you requested ${as}, but the requested object is ${what}`);
+  if (as === "PartialObjectMetadataList" && given.type === "object") throw refuse(`not a list (${internal})`);
+  if (as === "PartialObjectMetadata" && given.type === "list") throw refuse(`a list (${internal}List)`);
 }
 
 function answer(
@@ -154,6 +197,7 @@ function answer(
   shaping: Shaping,
   representation: Representation,
 ): void {
+  checkForm(given, shaping);
   switch (given.type) {
     case "object":
       exchange.send(given.created ? 201 : 200, objectText(given.object, shaping), representation);
@@ -173,8 +217,13 @@ function answer(
         exchange.send(200, [...listText(items, meta, shaping)].join(""), representation);
         return;
       }
+      const bytes = Buffer.concat([...listText(items, meta, shaping), "\n"].map((part) => Buffer.from(part)));
+      if (bytes.length >= GZIP_FROM && exchange.takesGzip()) {
+        exchange.sendCompressed(200, bytes, "application/json");
+        return;
+      }
       exchange.head(200, "application/json");
-      exchange.response.end(Buffer.concat([...listText(items, meta, shaping), "\n"].map((part) => Buffer.from(part))));
+      exchange.response.end(bytes);
       return;
     }
     case "watch":

@@ -1,5 +1,7 @@
 import type { Principal } from "@tiphys/identity";
 import type { DeleteOptions, LogOptions } from "@tiphys/kube";
+import type { FieldError } from "@tiphys/kube-schema";
+import { goJsonKind } from "../api/go-json.js";
 import type { WriteContext } from "../api/parts.js";
 import type { ListQuery, WatchQuery } from "../api/reads.js";
 import { badRequest, fieldError, invalid } from "../api/status.js";
@@ -25,8 +27,9 @@ const given = <T extends object>(values: { [K in keyof T]: T[K] | undefined }): 
 
 const optionsKind = (kind: string) => ({ group: "meta.k8s.io", kind });
 
-function dryRun(query: URLSearchParams, kind: string): boolean {
-  const values = query.getAll("dryRun");
+const dryRun = (query: URLSearchParams, kind: string): boolean => checkDryRun(query.getAll("dryRun"), kind);
+
+function checkDryRun(values: readonly string[], kind: string): boolean {
   for (const value of values) {
     if (value !== "All") {
       throw invalid(optionsKind(kind), "", [
@@ -41,8 +44,55 @@ function dryRun(query: URLSearchParams, kind: string): boolean {
   return values.length > 0;
 }
 
-export const listQuery = (query: URLSearchParams): ListQuery =>
-  given<ListQuery>({
+/** What may not be asked for together, in a list or a watch. */
+function checkListOptions(query: URLSearchParams, watch: boolean): void {
+  const match = text(query, "resourceVersionMatch");
+  const version = text(query, "resourceVersion");
+  const initial = query.has("sendInitialEvents");
+  const errors: FieldError[] = [];
+  const forbid = (field: string, detail: string) =>
+    errors.push(fieldError(field, "FieldValueForbidden", `Forbidden: ${detail}`));
+  const unsupported = (supported: string) =>
+    errors.push(
+      fieldError(
+        "resourceVersionMatch",
+        "FieldValueNotSupported",
+        `Unsupported value: ${JSON.stringify(match)}: supported values: ${supported}`,
+      ),
+    );
+  if (watch) {
+    if (initial && match !== "NotOlderThan") {
+      forbid("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    }
+    if (match) {
+      if (!initial) {
+        forbid(
+          "resourceVersionMatch",
+          "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+        );
+      }
+      if (match !== "NotOlderThan") unsupported('"NotOlderThan"');
+    }
+  } else {
+    if (match) {
+      if (!version)
+        forbid("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided");
+      if (query.get("continue")) {
+        forbid("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
+      }
+      if (match !== "Exact" && match !== "NotOlderThan") unsupported('"Exact", "NotOlderThan", ""');
+      if (match === "Exact" && version === "0") {
+        forbid("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+      }
+    }
+    if (initial) forbid("sendInitialEvents", "sendInitialEvents is forbidden for list");
+  }
+  if (errors.length > 0) throw invalid(optionsKind("ListOptions"), "", errors);
+}
+
+export function listQuery(query: URLSearchParams): ListQuery {
+  checkListOptions(query, false);
+  return given<ListQuery>({
     labelSelector: text(query, "labelSelector"),
     fieldSelector: text(query, "fieldSelector"),
     limit: integer(query, "limit"),
@@ -50,30 +100,50 @@ export const listQuery = (query: URLSearchParams): ListQuery =>
     resourceVersion: text(query, "resourceVersion"),
     resourceVersionMatch: text(query, "resourceVersionMatch"),
   });
+}
 
 export function watchQuery(query: URLSearchParams): WatchQuery & { timeoutSeconds?: number; bookmarks: boolean } {
-  const sendInitialEvents = query.has("sendInitialEvents") ? flag(query, "sendInitialEvents") : undefined;
-  const match = text(query, "resourceVersionMatch");
-  const forbid = (message: string) =>
-    invalid(optionsKind("ListOptions"), "", [
-      fieldError("resourceVersionMatch", "FieldValueForbidden", `Forbidden: ${message}`),
-    ]);
-  if (sendInitialEvents !== undefined && match !== "NotOlderThan") {
-    throw forbid("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
-  }
-  if (sendInitialEvents === undefined && match) {
-    throw forbid("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
-  }
+  checkListOptions(query, true);
   return {
     bookmarks: flag(query, "allowWatchBookmarks"),
     ...given<WatchQuery & { timeoutSeconds?: number }>({
       labelSelector: text(query, "labelSelector"),
       fieldSelector: text(query, "fieldSelector"),
       resourceVersion: text(query, "resourceVersion"),
-      sendInitialEvents,
+      sendInitialEvents: query.has("sendInitialEvents") ? flag(query, "sendInitialEvents") : undefined,
       timeoutSeconds: integer(query, "timeoutSeconds"),
     }),
   };
+}
+
+/** Longest name of a manager, in bytes. */
+const MANAGER_BYTES = 128;
+
+function checkManager(manager: string | undefined, kind: string): void {
+  if (manager === undefined) return;
+  const errors: FieldError[] = [];
+  if (Buffer.byteLength(manager) > MANAGER_BYTES) {
+    errors.push(
+      fieldError("fieldManager", "FieldValueTooLong", `Too long: may not be more than ${MANAGER_BYTES} bytes`),
+    );
+  }
+  let position = 0;
+  for (const char of manager) {
+    const code = char.codePointAt(0) ?? 0;
+    if (code < 0x20 || (code >= 0x7f && code < 0xa0)) {
+      const name = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+      const shown = JSON.stringify(manager).replace(/\\u00([0-9a-f]{2})/g, "\\x$1");
+      errors.push(
+        fieldError(
+          "fieldManager",
+          "FieldValueInvalid",
+          `Invalid value: ${shown}: invalid character ${name} (at position ${position})`,
+        ),
+      );
+    }
+    position += Buffer.byteLength(char);
+  }
+  if (errors.length > 0) throw invalid(optionsKind(kind), "", errors);
 }
 
 export function writeContext(options: {
@@ -96,6 +166,7 @@ export function writeContext(options: {
       ),
     ]);
   }
+  checkManager(text(query, "fieldManager"), options.optionsKind);
   // An apply must name its manager; every other write is known by its program.
   const fallback = options.apply ? "" : (userAgent?.split("/")[0] ?? "unknown");
   return {
@@ -109,8 +180,44 @@ export function writeContext(options: {
   };
 }
 
+/** Types of the members of DeleteOptions, as Go names them. */
+const deleteMembers: Readonly<Record<string, string>> = {
+  gracePeriodSeconds: "int64",
+  orphanDependents: "bool",
+  propagationPolicy: "v1.DeletionPropagation",
+  preconditions: "v1.Preconditions",
+  dryRun: "[]string",
+};
+
+function checkDeleteBody(body: unknown): void {
+  if (body === undefined || body === null) return;
+  const { kind, apiVersion } = body as { kind?: string; apiVersion?: string };
+  if (kind && kind !== "DeleteOptions") {
+    throw badRequest(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion ?? "")} in scheme "pkg/runtime/scheme.go:111"`,
+    );
+  }
+  const expected: Readonly<Record<string, string>> = {
+    int64: "number",
+    bool: "bool",
+    "[]string": "array",
+    "v1.Preconditions": "object",
+  };
+  for (const [member, type] of Object.entries(deleteMembers)) {
+    const value = (body as Record<string, unknown>)[member];
+    if (value === undefined || value === null) continue;
+    const is = goJsonKind(value);
+    if (is === (expected[type] ?? "string") && (type !== "int64" || Number.isInteger(value))) continue;
+    throw badRequest(
+      `json: cannot unmarshal ${is === "number" ? `number ${value}` : is} into Go struct field DeleteOptions.${member} of type ${type}`,
+    );
+  }
+}
+
 /** Options of a deletion: from the body, else from the query. */
-export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOptions {
+export function deleteOptions(given_: URLSearchParams, body: unknown): DeleteOptions {
+  // A body says it all: what stands in the query is for requests without one.
+  const query = body === undefined ? given_ : new URLSearchParams();
   // biome-ignore lint/suspicious/noExplicitAny: members are checked one by one below
   const from = (body ?? {}) as any;
   const propagation =
@@ -122,6 +229,19 @@ export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOpti
         ? "Orphan"
         : "Background");
   const kind = optionsKind("DeleteOptions");
+  checkDeleteBody(body);
+  if (
+    (from.orphanDependents !== undefined || query.has("orphanDependents")) &&
+    (from.propagationPolicy ?? text(query, "propagationPolicy"))
+  ) {
+    throw invalid(kind, "", [
+      fieldError(
+        "propagationPolicy",
+        "FieldValueInvalid",
+        `Invalid value: ${JSON.stringify(propagation)}: orphanDependents and deletionPropagation cannot be both set`,
+      ),
+    ]);
+  }
   if (propagation !== undefined && !["Foreground", "Background", "Orphan"].includes(propagation)) {
     throw invalid(kind, "", [
       fieldError(
@@ -132,14 +252,14 @@ export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOpti
     ]);
   }
   const grace = from.gracePeriodSeconds ?? integer(query, "gracePeriodSeconds");
-  if (grace !== undefined && grace !== null && !Number.isInteger(grace)) {
-    throw badRequest("gracePeriodSeconds: must be a whole number of seconds");
-  }
   const { uid, resourceVersion } = from.preconditions ?? {};
   return given<DeleteOptions>({
     propagation,
     gracePeriodSeconds: grace ?? undefined,
-    dryRun: dryRun(query, "DeleteOptions") || (Array.isArray(from.dryRun) && from.dryRun.includes("All")) || undefined,
+    dryRun:
+      (body === undefined
+        ? dryRun(query, "DeleteOptions")
+        : checkDryRun(from.dryRun ?? query.getAll("dryRun"), "DeleteOptions")) || undefined,
     preconditions: uid || resourceVersion ? given({ uid, resourceVersion }) : undefined,
   });
 }

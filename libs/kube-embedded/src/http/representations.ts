@@ -108,11 +108,17 @@ export function eventLine(type: string, object: KubeObject, shaping: Shaping, fi
   return Buffer.concat([Buffer.from(head), bytesOf(object), Buffer.from("}\n")]);
 }
 
+/** An object without anything: what a bookmark's row is made of. */
+const nothing = ({ kind, group, version }: ServedKind): KubeObject => ({
+  kind,
+  apiVersion: group ? `${group}/${version}` : version,
+  metadata: { name: "" },
+});
+
 export function bookmarkLine(shaping: Shaping, resourceVersion: string, initialEnd: boolean): string {
   const { kind, representation } = shaping;
   const metadata = {
     resourceVersion,
-    creationTimestamp: null,
     ...(initialEnd ? { annotations: { "k8s.io/initial-events-end": "true" } } : {}),
   };
   const object =
@@ -124,7 +130,7 @@ export function bookmarkLine(shaping: Shaping, resourceVersion: string, initialE
           columnDefinitions: null,
           rows: [
             {
-              cells: kind.columns.map(() => ""),
+              cells: kind.row(nothing(kind), shaping.now),
               object: { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata },
             },
           ],

@@ -8,6 +8,8 @@ export interface Route {
   readonly subresource?: string;
   /** Path behind the proxy subresource, from its slash on; "" when there is none. */
   readonly rest?: string;
+  /** The path is one of the older form that always watches: /api/v1/watch/… */
+  readonly watch?: boolean;
 }
 
 /** Subresources of namespaces; any other third part of /namespaces/x/… is a resource inside. */
@@ -18,6 +20,8 @@ export function route(kinds: Kinds, path: readonly string[], pathname = ""): Rou
   const [root, ...rest] = path;
   const group = root === "api" ? "" : (rest.shift() ?? "");
   const version = rest.shift() ?? "";
+  const watch = rest[0] === "watch";
+  if (watch) rest.shift();
   let namespace: string | undefined;
   if (
     rest[0] === "namespaces" &&
@@ -35,6 +39,7 @@ export function route(kinds: Kinds, path: readonly string[], pathname = ""): Rou
   if (namespace === undefined && kind.namespaced && name !== undefined) throw noSuchResource();
   return {
     kind,
+    ...(watch ? { watch } : {}),
     ...(namespace === undefined ? {} : { namespace }),
     ...(name === undefined ? {} : { name }),
     ...(subresource === undefined ? {} : { subresource }),

@@ -112,6 +112,7 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
   }
 
   async function serve(exchange: Exchange): Promise<void> {
+    if (exchange.malformed) return exchange.badRequest();
     const { request, url, path, query } = exchange;
     const known = authenticated(request, parts.authenticate);
     const asked = attributesOfPath(request.method ?? "GET", url.pathname, path, query);

@@ -129,6 +129,35 @@ export class Store {
     return this.collections.get(collection)?.objects.get(key);
   }
 
+  /**
+   * Keys in list order and objects as they were at `revision`; undefined when changes since then are forgotten. Made
+   * by taking back what has changed since.
+   */
+  at(
+    collection: string,
+    revision: number,
+    namespace?: string,
+  ): { readonly keys: readonly string[]; get(key: string): KubeObject | undefined } | undefined {
+    const found = this.collections.get(collection);
+    if (!found || revision >= found.changed) {
+      return { keys: this.keys(collection, namespace), get: (key) => this.byKey(collection, key) };
+    }
+    if (revision < found.forgotten) return undefined;
+    const before = new Map<string, KubeObject | undefined>();
+    for (let at = found.history.length - 1; at >= 0; at--) {
+      const change = found.history[at];
+      if (!change || change.revision <= revision) break;
+      const key = keyOfObject(change.object);
+      if (namespace === undefined || change.object.metadata.namespace === namespace) before.set(key, change.previous);
+    }
+    const keys = new Set(this.keys(collection, namespace));
+    for (const [key, object] of before) {
+      if (object) keys.add(key);
+      else keys.delete(key);
+    }
+    return { keys: [...keys].sort(), get: (key) => (before.has(key) ? before.get(key) : found.objects.get(key)) };
+  }
+
   *all(): Generator<{ collection: string; object: KubeObject }> {
     for (const [collection, { objects }] of this.collections) {
       for (const object of objects.values()) yield { collection, object };

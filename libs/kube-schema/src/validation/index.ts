@@ -1,6 +1,6 @@
 import { isDnsLabel, isDnsSubdomain, isPathSegment, type NameRule } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
-import type { FieldError } from "../field-error.js";
+import { type FieldError, forbidden } from "../field-error.js";
 import type { BuiltinKind } from "../kinds.js";
 import { validateCertificateRequest } from "./certificates.js";
 import { validateCrd } from "./crd.js";
@@ -65,14 +65,25 @@ export function validateBuiltin(
   subresource?: string,
 ): FieldError[] {
   const id = `${kind.group}/${kind.kind}`;
-  const errors = validateMetadata(
+  const inMetadata = validateMetadata(
     object,
     { namespaced: kind.namespaced, nameRule: nameRules[id] ?? isDnsSubdomain },
     old,
   );
+  // The real server looks at what changed of the metadata twice, and says it twice.
+  const errors = old === undefined ? inMetadata : [...inMetadata, ...inMetadata];
   if (id === CERTIFICATE_REQUEST) return [...errors, ...validateCertificateRequest(object, old, subresource)];
   // A status is checked by its schema alone: what controllers write is not refused for what users wrote before.
-  if (subresource === "status") return errors;
+  if (subresource === "status") {
+    const { spec, status } = object as {
+      spec?: { type?: string };
+      status?: { loadBalancer?: { ingress?: unknown[] } };
+    };
+    if (id === "/Service" && spec?.type !== "LoadBalancer" && status?.loadBalancer?.ingress?.length) {
+      errors.push(forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is 'LoadBalancer'"));
+    }
+    return errors;
+  }
   const own = validators[id];
   if (own !== undefined) return [...errors, ...own(object, old)];
   const check = systemChecks[id];

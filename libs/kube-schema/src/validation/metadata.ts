@@ -94,7 +94,11 @@ function validateOwners(owners: NonNullable<KubeObject["metadata"]["ownerReferen
       invalid(
         "metadata.ownerReferences",
         owners,
-        'Only one reference can have Controller set to true. Found "true" in references',
+        `Only one reference can have Controller set to true. Found "true" in references for ${owners
+          .filter(({ controller }) => controller)
+          .slice(0, 2)
+          .map(({ kind, name }) => `${kind}/${name}`)
+          .join(" and ")}`,
       ),
     );
   }

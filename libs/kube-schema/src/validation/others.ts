@@ -22,7 +22,7 @@ function validateData(object: KubeObject, old: KubeObject | undefined, fields: r
       size += value.length;
     }
   }
-  if (size > largestMap) errors.push(tooLong("", largestMap));
+  if (size > largestMap) errors.push(tooLong("[]", largestMap));
   if (old?.["immutable"]) {
     if (!object["immutable"]) errors.push(forbidden("immutable", frozen));
     for (const field of fields) {

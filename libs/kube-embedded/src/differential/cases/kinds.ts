@@ -372,6 +372,7 @@ const samples: readonly Sample[] = [
         usages: ["client auth"],
       },
     },
+    without: ["groups", "uid", "extra", "username"],
   },
   {
     group: "coordination.k8s.io",
