@@ -32,6 +32,13 @@ const special: Readonly<Record<Flavour, Readonly<Record<string, Json>>>> = {
   },
   v2: { q: { type: "string" }, x: { type: "string", format: "int-or-string" }, "*": { type: "object" } },
 };
+/** Leaves that have a name of their own, by which people are told of them. */
+const namedLeaves: Readonly<Record<string, string>> = {
+  q: "io.k8s.apimachinery.pkg.api.resource.Quantity",
+  x: "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
+  t: "io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+  m: "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime",
+};
 const listTypes = { a: "atomic", s: "set", m: "map" } as const;
 const mapTypes = { a: "atomic", g: "granular" } as const;
 
@@ -54,12 +61,18 @@ class Writer {
   }
 
   private leaf(type: string): Json {
-    return { ...(leaves[type] ?? special[this.flavour][type]) };
+    const shape = { ...(leaves[type] ?? special[this.flavour][type]) };
+    const name = namedLeaves[type];
+    if (name === undefined) return shape;
+    this.schemas[name] ??= shape;
+    return { $ref: prefixes[this.flavour] + name };
   }
 
   private node(compact: Compact): Json {
     if (typeof compact === "string") return compact[0] === "#" ? this.use(compact.slice(1), {}) : this.leaf(compact);
-    const out: Json = compact.r === undefined ? this.shape(compact) : this.use(compact.r, compact);
+    let out: Json = compact.r === undefined ? this.shape(compact) : this.use(compact.r, compact);
+    // In version 3 a reference may have no siblings, so it goes into allOf.
+    if (this.flavour === "v3" && out["$ref"]) out = { allOf: [out] };
     if (compact.q) out["required"] = compact.q;
     if (compact.e) out["enum"] = compact.e;
     if (compact.d !== undefined) out["default"] = compact.d;
@@ -73,7 +86,6 @@ class Writer {
 
   private use(name: string, { d }: CompactNode): Json {
     const ref = this.ref(name);
-    // In version 3 a reference may have no siblings, so it goes into allOf.
     return this.flavour === "v2" ? ref : d === undefined ? { allOf: [ref] } : { default: d, allOf: [ref] };
   }
 

@@ -4,6 +4,7 @@ import { statusError } from "@tiphys/kube";
 import {
   applyServerSide,
   conflictStatus,
+  goText,
   jsonPatch,
   mergePatch,
   PatchError,
@@ -45,7 +46,7 @@ export async function patch(
     );
   }
   const patched = patchedForm(target, old, patch);
-  const decoded = decodePatched(target, patched, context);
+  const decoded = decodePatched(target, patched, patch, context);
   checkIdentity(target, decoded);
   return { object: await commitUpdate(parts, { ...target, patched: true }, decoded, old, context), created: false };
 }
@@ -74,14 +75,12 @@ function patchRefused(error: unknown): unknown {
 }
 
 /** Reads the patched object as its kind. What is wrong with it is wrong with the patch. */
-function decodePatched({ kind }: Target, patched: KubeObject, context: WriteContext): KubeObject {
+function decodePatched({ kind }: Target, patched: KubeObject, patch: Patch, context: WriteContext): KubeObject {
+  // A strategic patch is shown itself, any other one by what it makes of the object.
+  const shown = patch.type === "strategic" ? goText(patch.body) : JSON.stringify(patched);
   const refuse = (problem: string) =>
     status.invalid({ group: "", kind: "" }, "", [
-      status.fieldError(
-        "patch",
-        "FieldValueInvalid",
-        `Invalid value: ${JSON.stringify(JSON.stringify(patched))}: ${problem}`,
-      ),
+      status.fieldError("patch", "FieldValueInvalid", `Invalid value: ${JSON.stringify(shown)}: ${problem}`),
     ]);
   try {
     checkType(kind, patched?.apiVersion || apiVersionOfKind(kind), patched?.kind || kind.kind);
@@ -89,9 +88,25 @@ function decodePatched({ kind }: Target, patched: KubeObject, context: WriteCont
     throw refuse(messageOf(error).replace(/^.* cannot be handled as a \S+: /, ""));
   }
   const { object, unknown, error } = kind.decode(identified(kind, patched));
-  if (error !== undefined) throw refuse(error.replace(/^.* cannot be handled as a \S+: /, ""));
+  if (error !== undefined) throw refuse(inGoWords(patch, error.replace(/^.* cannot be handled as a \S+: /, "")));
   strictness(unknown, context, refuse);
   return object;
+}
+
+/** The decoder of strategic patches has other words for a wrong type. */
+function inGoWords(patch: Patch, problem: string): string {
+  const found =
+    patch.type === "strategic" && /cannot unmarshal (\w+) into Go struct field \S+ of type (\S+)/.exec(problem);
+  if (!found) return problem;
+  const [, is = "", wanted = ""] = found;
+  const family = wanted.startsWith("map[")
+    ? "map"
+    : wanted.startsWith("[]")
+      ? "slice"
+      : wanted.includes(".")
+        ? "struct"
+        : wanted;
+  return `cannot restore ${family} from ${is === "object" ? "map" : is === "array" ? "slice" : is === "number" ? "int" : is}`;
 }
 
 function checkOptions(patch: Patch, context: WriteContext): void {

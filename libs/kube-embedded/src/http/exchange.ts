@@ -98,6 +98,11 @@ export class Exchange {
   }
 
   sendCompressed(code: number, bytes: Buffer, contentType: string): void {
+    if (!this.takesGzip()) {
+      this.head(code, contentType);
+      this.response.end(bytes);
+      return;
+    }
     gzip(bytes, { level: 1 }, (error, packed) => {
       this.response.setHeader("vary", "Accept-Encoding");
       if (!error) this.response.setHeader("content-encoding", "gzip");

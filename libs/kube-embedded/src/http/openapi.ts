@@ -1,6 +1,7 @@
 import { digest } from "@tiphys/canonical-json";
 import { type BuiltinKind, openApiV2Document, openApiV3Document, type ServedCrd } from "@tiphys/kube-schema";
 import type { Kinds } from "../api/kinds.js";
+import { openApiProtobuf } from "./openapi-protobuf.js";
 
 /** OpenAPI documents, made when asked for and kept until the served kinds change. */
 export class OpenApi {
@@ -30,6 +31,14 @@ export class OpenApi {
   v2(): { readonly text: string; readonly hash: string } {
     return this.cached("v2", () => openApiV2Document(this.builtins(), this.customs()));
   }
+
+  /** The same for clients that read nothing but protobuf. */
+  v2Protobuf(): Buffer {
+    const { text } = this.v2();
+    if (this.packed?.text !== text) this.packed = { text, bytes: openApiProtobuf(JSON.parse(text)) };
+    return this.packed.bytes;
+  }
+  private packed: { readonly text: string; readonly bytes: Buffer } | undefined;
 
   private cached(key: string, make: () => object): { readonly text: string; readonly hash: string } {
     if (this.generation !== this.kinds.generation) {

@@ -16,6 +16,7 @@ import { kubeconfig } from "./kubeconfig.js";
 import { negotiate, type Representation } from "./negotiation.js";
 import { serveObjects } from "./objects.js";
 import { OpenApi } from "./openapi.js";
+import { asksForOpenApiProtobuf, OPENAPI_PROTOBUF } from "./openapi-protobuf.js";
 
 /** The API this server gives; what kubectl compares its own version with. */
 const VERSION = {
@@ -142,6 +143,11 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
     if (root === "healthz" || root === "livez" || root === "readyz") {
       exchange.head(200, "text/plain; charset=utf-8");
       exchange.response.end("ok");
+      return;
+    }
+    if (exchange.path.join("/") === "openapi/v2" && asksForOpenApiProtobuf(exchange.request.headers.accept)) {
+      exchange.response.setHeader("cache-control", "public");
+      exchange.sendCompressed(200, openapi.v2Protobuf(), OPENAPI_PROTOBUF);
       return;
     }
     // A form that is not there is refused (406), which is what makes clients of OpenAPI fall back from protobuf.
