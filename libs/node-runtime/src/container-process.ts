@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { mkdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Spawner } from "@tiphys/child-process";
@@ -82,7 +81,7 @@ export async function findContainer(dir: string, kind: SandboxKind, clock: Clock
     () => true,
   );
   if (!claimed) return { state: "never started" };
-  for (const until = clock.monotonic() + SHIM_MS; !existsSync(join(dir, "shim")) && clock.monotonic() < until; ) {
+  for (const until = clock.monotonic() + SHIM_MS; !(await read(dir, "shim")) && clock.monotonic() < until; ) {
     await sleep(clock, 20);
   }
   const pid = Number((await read(dir, "shim")) ?? 0);

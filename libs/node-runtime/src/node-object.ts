@@ -1,3 +1,4 @@
+import { readFile, statfs } from "node:fs/promises";
 import { arch, cpus, hostname, release, totalmem } from "node:os";
 import { type Clock, sleep } from "@tiphys/clock";
 import { messageOf } from "@tiphys/errors";
@@ -14,6 +15,14 @@ const RENEW_MS = 10_000;
 /** How often a healthy node repeats its conditions' heartbeat, as a kubelet does. */
 const HEARTBEAT_MS = 300_000;
 const MAX_PODS = 250;
+/** Images that the status names, the largest, as kubelets do. */
+const MAX_IMAGES = 50;
+
+const firstLine = (file: string): Promise<string> =>
+  readFile(file, "utf8").then(
+    (text) => text.split("\n")[0] ?? "",
+    () => "",
+  );
 
 export interface NodeFacts {
   readonly nodeName: string;
@@ -21,6 +30,9 @@ export interface NodeFacts {
   readonly kubeletPort?: number;
   readonly sandbox: string;
   readonly taints: readonly object[];
+  /** Where pods are kept: its file system is the node's ephemeral storage. */
+  readonly dir: string;
+  readonly images: () => Promise<readonly { readonly names: readonly string[]; readonly size: number }[]>;
 }
 
 /** Registers the node, keeps its lease, and says NotReady at the end. */
@@ -77,23 +89,29 @@ export function createNodeObject(
     const key = { name: nodeName };
     const node = await client.get(types.nodes, key);
     const memory = `${Math.floor(totalmem() / 1024)}Ki`;
-    const resources = { cpu: String(cpus().length), memory, pods: String(MAX_PODS), "ephemeral-storage": "10Gi" };
+    const disk = await statfs(facts.dir).then(
+      ({ blocks, bsize }) => `${Math.floor((blocks * bsize) / 1024)}Ki`,
+      () => "10Gi",
+    );
+    const resources = { cpu: String(cpus().length), memory, pods: String(MAX_PODS), "ephemeral-storage": disk };
+    const images = [...(await facts.images())].sort((a, b) => b.size - a.size).slice(0, MAX_IMAGES);
     const architecture = { x64: "amd64" }[arch()] ?? arch();
     const status = {
       capacity: resources,
       allocatable: resources,
+      images: images.map(({ names, size }) => ({ names, sizeBytes: size })),
       conditions: conditions(ready, node["status"]?.conditions ?? []),
       // No Hostname: an API server would prefer it, and no DNS knows the names of process nodes.
       addresses: [{ type: "InternalIP", address: facts.hostIP }],
       ...(facts.kubeletPort ? { daemonEndpoints: { kubeletEndpoint: { Port: facts.kubeletPort } } } : {}),
       nodeInfo: {
         architecture,
-        bootID: "",
+        bootID: await firstLine("/proc/sys/kernel/random/boot_id"),
         containerRuntimeVersion: "tiphys://0.1.0",
         kernelVersion: release(),
         kubeProxyVersion: "",
         kubeletVersion: KUBELET_VERSION,
-        machineID: "",
+        machineID: await firstLine("/etc/machine-id"),
         operatingSystem: process.platform,
         osImage: `Tiphys process node (${facts.sandbox})`,
         systemUUID: "",

@@ -33,6 +33,7 @@ import type { PodRecord } from "./record.js";
 import { type ClusterResolver, createClusterResolver } from "./resolver.js";
 import { overlayWorks } from "./rootfs.js";
 import { containerPath, findProgram, type SandboxKind } from "./sandbox.js";
+import type { IssuedToken } from "./volume-content.js";
 import { removeVolumes } from "./volumes.js";
 
 export interface NodeRuntime {
@@ -50,6 +51,8 @@ export interface NodeRuntime {
 }
 
 const DEFAULT_POD_CIDR = "10.244.0.0/16";
+/** Part of a token's life in which it is given again; less than after which mounted ones are renewed. */
+const TOKEN_KEPT = 0.79;
 /** How often images that nothing uses are looked for, as kubelets do. */
 const COLLECT_MS = 300_000;
 /** Pods reach the host's loopback through forwarders; this is where the API server finds the node itself. */
@@ -123,6 +126,24 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
       throw error;
     });
 
+  const tokens = new Map<string, Map<string, Promise<IssuedToken> & { renewAt?: number }>>();
+  async function requestToken(pod: KubeObject, audience: string | undefined, seconds: number): Promise<IssuedToken> {
+    const name = pod["spec"]?.serviceAccountName ?? "default";
+    const request = {
+      apiVersion: "authentication.k8s.io/v1",
+      kind: "TokenRequest",
+      metadata: { name, namespace: pod.metadata.namespace ?? "default" },
+      spec: {
+        audiences: audience ? [audience] : [],
+        expirationSeconds: seconds,
+        boundObjectRef: { kind: "Pod", apiVersion: "v1", name: pod.metadata.name, uid: pod.metadata.uid },
+      },
+    };
+    const answer = await client.create(types.serviceAccounts, request, { subresource: "token" });
+    const expiresAt = Date.parse(answer["status"]?.expirationTimestamp ?? "");
+    return { token: String(answer["status"]?.token ?? ""), ...(Number.isNaN(expiresAt) ? {} : { expiresAt }) };
+  }
+
   const sources: PodContext["sources"] = (pod) => {
     const namespace = pod.metadata.namespace ?? "default";
     return {
@@ -144,23 +165,21 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
         );
       },
       async token(audience, seconds) {
-        const name = pod["spec"]?.serviceAccountName ?? "default";
-        const request = {
-          apiVersion: "authentication.k8s.io/v1",
-          kind: "TokenRequest",
-          metadata: { name, namespace },
-          spec: {
-            audiences: audience ? [audience] : [],
-            expirationSeconds: seconds,
-            boundObjectRef: { kind: "Pod", apiVersion: "v1", name: pod.metadata.name, uid: pod.metadata.uid },
-          },
-        };
-        const answer = await client.create(types.serviceAccounts, request, { subresource: "token" });
-        const expiresAt = Date.parse(answer["status"]?.expirationTimestamp ?? "");
-        return {
-          token: String(answer["status"]?.token ?? ""),
-          ...(Number.isNaN(expiresAt) ? {} : { expiresAt }),
-        };
+        const own = tokens.get(pod.metadata.uid!) ?? new Map<string, Promise<IssuedToken> & { renewAt?: number }>();
+        tokens.set(pod.metadata.uid!, own);
+        const key = `${seconds} ${audience ?? ""}`;
+        const old = own.get(key);
+        if (old && clock.now().getTime() < (old.renewAt ?? 0)) return old;
+        const asked: Promise<IssuedToken> & { renewAt?: number } = requestToken(pod, audience, seconds);
+        own.set(key, asked);
+        const answer = await asked.catch((error) => {
+          own.delete(key);
+          throw error;
+        });
+        const life = (answer.expiresAt ?? 0) - clock.now().getTime();
+        // Files change for many reasons; a token does when a good part of its life is over.
+        asked.renewAt = clock.now().getTime() + life * TOKEN_KEPT;
+        return answer;
       },
     };
   };
@@ -218,6 +237,7 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
     if (!worker) return;
     await worker.destroy();
     context.images.release(uid);
+    tokens.delete(uid);
     workers.delete(uid);
     runningPods.set(workers.size);
     release(worker.record);
@@ -438,6 +458,8 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
           hostIP: HOST_IP,
           sandbox: kind,
           taints: deps.taints ?? [],
+          dir: deps.dir,
+          images: () => context.images.list(),
           ...(server ? { kubeletPort: server.port } : {}),
         },
         clock,
