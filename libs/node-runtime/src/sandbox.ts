@@ -116,28 +116,42 @@ export function launch(kind: SandboxKind, command: Command, tools: LaunchTools):
 const joining = ({ groups = [] }: Command, argv: readonly string[]): readonly string[] =>
   groups.length === 0 ? argv : ["/bin/sh", "-c", JOIN, "tiphys-join", ...groups, "--", ...argv];
 
+const hostViews = new Map<string, readonly ViewStep[]>();
+
+/** The host's programs; looked for once, as every pod of a program of the host sees them. */
+function hostView(node: string): readonly ViewStep[] {
+  const known = hostViews.get(node);
+  if (known) return known;
+  const steps: ViewStep[] = [{ do: "bind", source: "/usr", target: "/usr", readOnly: true }];
+  for (const name of ROOTS) {
+    const path = `/${name}`;
+    if (!existsSync(path)) continue;
+    if (lstatSync(path).isSymbolicLink()) steps.push({ do: "symlink", source: readlinkSync(path), target: path });
+    else steps.push({ do: "bind", source: path, target: path, readOnly: true });
+  }
+  const install = installOf(node);
+  if (!install.startsWith("/usr") && install !== "/") {
+    steps.push({ do: "bind", source: install, target: install, readOnly: true });
+  }
+  hostViews.set(node, steps);
+  return steps;
+}
+
+let masked: readonly string[] | undefined;
+const maskedHere = (): readonly string[] => {
+  masked ??= MASKED.filter(existsSync);
+  return masked;
+};
+
 /** What the container sees, besides its root. */
 export function viewOf(command: Command, { node, identityTools }: LaunchTools): readonly ViewStep[] {
   const steps: ViewStep[] = [];
-  if (!command.root) {
-    steps.push({ do: "bind", source: "/usr", target: "/usr", readOnly: true });
-    for (const name of ROOTS) {
-      const path = `/${name}`;
-      if (!existsSync(path)) continue;
-      if (lstatSync(path).isSymbolicLink()) steps.push({ do: "symlink", source: readlinkSync(path), target: path });
-      else steps.push({ do: "bind", source: path, target: path, readOnly: true });
-    }
-    const install = installOf(node);
-    if (!install.startsWith("/usr") && install !== "/")
-      steps.push({ do: "bind", source: install, target: install, readOnly: true });
-  }
+  if (!command.root) steps.push(...hostView(node));
   steps.push({ do: "proc", target: "/proc" }, { do: "dev", target: "/dev" });
   if (process.getuid?.() === 0) {
     // Root may write the kernel's settings and read its memory there: they are the host's.
     steps.push({ do: "bind", source: "/proc/sys", target: "/proc/sys", readOnly: true });
-    for (const file of MASKED) {
-      if (existsSync(file)) steps.push({ do: "bind", source: "/dev/null", target: file, readOnly: true });
-    }
+    for (const file of maskedHere()) steps.push({ do: "bind", source: "/dev/null", target: file, readOnly: true });
   }
   if (identityTools && command.identity && existsSync(join(identityTools, LOADER))) {
     steps.push({ do: "bind", source: identityTools, target: TOOLS, readOnly: true });
