@@ -79,19 +79,26 @@ const volatileMembers = new Set([
   "token",
 ]);
 
+/** Lists that the real server gives in the order of a map. */
+const unordered = new Set(["resourceRules", "nonResourceRules"]);
+const textOf = (value: unknown): string => JSON.stringify(value);
+
 /** An answer without what differs from run to run. */
 export function normalised(value: unknown): unknown {
   if (typeof value === "string") {
     return value
       .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, "UID")
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
-      .replace(/X509SHA256=[0-9a-f]+/g, "X509SHA256=…");
+      .replace(/X509SHA256=[0-9a-f]+/g, "X509SHA256=…")
+      .replace(/(kube-api-access-)[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, "$1…");
   }
   if (value === null || typeof value !== "object") return value;
   if (Array.isArray(value)) return value.map(normalised);
   const out: Record<string, unknown> = {};
   for (const [key, member] of Object.entries(value)) {
-    out[key] = volatileMembers.has(key) && member !== "" && member !== null ? "…" : normalised(member);
+    if (unordered.has(key) && Array.isArray(member)) {
+      out[key] = member.map(normalised).sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
+    } else out[key] = volatileMembers.has(key) && member !== "" && member !== null ? "…" : normalised(member);
   }
   return out;
 }

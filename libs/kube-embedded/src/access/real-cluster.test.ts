@@ -445,6 +445,117 @@ const tokens: readonly Step[] = [
   post("a wrong token", `${authentication}/tokenreviews`, { spec: { token: "x" } }),
 ];
 
+const namespaces: readonly Step[] = [
+  { name: "an immortal namespace", method: "DELETE", path: "/api/v1/namespaces/kube-system" },
+  { name: "an immortal namespace without right", method: "DELETE", path: "/api/v1/namespaces/default", as: "$ID-jane" },
+  post("a missing namespace", "/api/v1/namespaces/$ID-none/configmaps", { metadata: { name: "a" } }),
+  post(
+    "a missing namespace without right",
+    "/api/v1/namespaces/$ID-none/configmaps",
+    { metadata: { name: "a" } },
+    "$ID-jane",
+  ),
+  post("a pod in a missing namespace", "/api/v1/namespaces/$ID-none/pods", {
+    metadata: { name: "a" },
+    spec: { containers: [{ name: "c", image: "x" }] },
+  }),
+  get("a list of a missing namespace", "/api/v1/namespaces/$ID-none/pods"),
+  post("a pod without its account", `${ns}/pods`, {
+    metadata: { name: "a" },
+    spec: { serviceAccountName: "nobody", containers: [{ name: "c", image: "x" }] },
+  }),
+  post("a pod generated without its account", `${ns}/pods`, {
+    metadata: { generateName: "$ID-" },
+    spec: { serviceAccountName: "nobody", containers: [{ name: "c", image: "x" }] },
+  }),
+  post("a namespace that is going", "/api/v1/namespaces", {
+    metadata: { name: "$ID-going" },
+    spec: { finalizers: ["x.example/y"] },
+  }),
+  post("something that keeps it", "/api/v1/namespaces/$ID-going/configmaps", {
+    metadata: { name: "keep", finalizers: ["x.example/y"] },
+  }),
+  { name: "is deleted", method: "DELETE", path: "/api/v1/namespaces/$ID-going", only: ["kind"] },
+  post("nothing more comes into it", "/api/v1/namespaces/$ID-going/configmaps", { metadata: { name: "late" } }),
+  post("a pod neither", "/api/v1/namespaces/$ID-going/pods", {
+    metadata: { name: "late" },
+    spec: { containers: [{ name: "c", image: "x" }] },
+  }),
+  post("nor an account's token", "/api/v1/namespaces/$ID-going/serviceaccounts", { metadata: { name: "late" } }),
+];
+/** What is in every pod, whatever its account: `$ID` aside. */
+const admitted: readonly Step[] = [
+  post("an account", `${ns}/serviceaccounts`, {
+    metadata: { name: "puller" },
+    imagePullSecrets: [{ name: "p" }],
+    automountServiceAccountToken: false,
+  }),
+  post("a plain pod", `${ns}/pods`, {
+    metadata: { name: "p1" },
+    spec: { containers: [{ name: "c", image: "x" }], initContainers: [{ name: "i", image: "x" }] },
+  }),
+  post("a pod of the account", `${ns}/pods`, {
+    metadata: { name: "p2" },
+    spec: { serviceAccountName: "puller", containers: [{ name: "c", image: "x" }] },
+  }),
+  post("a pod that wants it all the same", `${ns}/pods`, {
+    metadata: { name: "p3" },
+    spec: {
+      serviceAccountName: "puller",
+      automountServiceAccountToken: true,
+      imagePullSecrets: [{ name: "q" }],
+      containers: [{ name: "c", image: "x" }],
+    },
+  }),
+  post("a pod with a mount of its own", `${ns}/pods`, {
+    metadata: { name: "p4" },
+    spec: {
+      volumes: [{ name: "v", emptyDir: {} }],
+      containers: [
+        {
+          name: "c",
+          image: "x",
+          volumeMounts: [{ name: "v", mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" }],
+        },
+        { name: "d", image: "x" },
+      ],
+    },
+  }),
+  post("a mirror pod", `${ns}/pods`, {
+    metadata: { name: "p5", annotations: { "kubernetes.io/config.mirror": "x" } },
+    spec: { serviceAccountName: "puller", containers: [{ name: "c", image: "x" }] },
+  }),
+  post("a strict account", `${ns}/serviceaccounts`, {
+    metadata: { name: "strict", annotations: { "kubernetes.io/enforce-mountable-secrets": "true" } },
+    secrets: [{ name: "mine" }],
+  }),
+  post("its Secret", `${ns}/pods`, {
+    metadata: { name: "p6" },
+    spec: {
+      serviceAccountName: "strict",
+      volumes: [{ name: "v", secret: { secretName: "mine" } }],
+      containers: [{ name: "c", image: "x" }],
+    },
+  }),
+  post("another's Secret", `${ns}/pods`, {
+    metadata: { name: "p7" },
+    spec: {
+      serviceAccountName: "strict",
+      volumes: [{ name: "v", secret: { secretName: "other" } }],
+      containers: [{ name: "c", image: "x" }],
+    },
+  }),
+  post("another's Secret in a variable", `${ns}/pods`, {
+    metadata: { name: "p7" },
+    spec: {
+      serviceAccountName: "strict",
+      containers: [
+        { name: "c", image: "x", env: [{ name: "E", valueFrom: { secretKeyRef: { name: "other", key: "k" } } }] },
+      ],
+    },
+  }),
+];
+
 const csrs = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 /** Requests of openssl: for jane of devs, for an administrator, for a node. */
 const requestOf = (subject: string, names: string[] = []): string => {
@@ -558,6 +669,14 @@ describeWith(["real-cluster"], "access is decided as by a real control plane", (
   afterAll(async () => {
     for (const side of sides) {
       await side.ask({ name: "", method: "DELETE", path: ns });
+      const keep = "/api/v1/namespaces/$ID-going/configmaps/keep";
+      await side.ask({
+        name: "",
+        method: "PATCH",
+        path: keep,
+        body: { metadata: { finalizers: null } },
+        headers: merge,
+      });
       for (const name of ["view", "dangling", "paths", "maker", "plain", "imp", "e", "approver"]) {
         await side.ask({ name: "", method: "DELETE", path: `${rbac}/clusterrolebindings/$ID-${name}` });
         await side.ask({ name: "", method: "DELETE", path: `${rbac}/clusterroles/$ID-${name}` });
@@ -572,7 +691,7 @@ describeWith(["real-cluster"], "access is decided as by a real control plane", (
     await stop();
   });
 
-  const all = { reads, acting, reviews, tokens, writes, certificates };
+  const all = { reads, acting, reviews, tokens, writes, certificates, namespaces, admitted };
   describe.each(Object.entries(all))("%s", (_, steps) => {
     it.each(steps)("$name", async (step) => {
       const [own, real] = await Promise.all(sides.map((side) => side.ask(step)));

@@ -18,7 +18,7 @@ export function checkNamespace(store: Store, kind: ServedKind, object: KubeObjec
   if (namespace.metadata.deletionTimestamp === undefined) return;
   throw forbidden(
     kind,
-    object.metadata.name,
+    object.metadata.name || (object.metadata.generateName ?? ""),
     `unable to create new content in namespace ${name} because it is being terminated`,
     {
       causes: [
@@ -132,13 +132,13 @@ export function completePod({ store, random }: Parts, kind: ServedKind, pod: Kub
   const spec = pod["spec"];
   if (!spec) return;
   spec.serviceAccountName ||= spec.serviceAccount;
-  const { namespace, name } = pod.metadata;
+  const { namespace, name, generateName = "" } = pod.metadata;
   const problem = admitPodOfAccount(
     pod,
     (account) => store.get("/serviceaccounts", namespace, account),
     (base) => generatedName(base, random),
   );
-  if (problem) throw forbidden(kind, name, problem);
+  if (problem) throw forbidden(kind, name || generateName, problem);
   if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
   else delete spec.serviceAccountName;
   admitPriority(store, kind, pod);

@@ -79,7 +79,10 @@ export function prepareCreate(kind: ServedKind, object: KubeObject): void {
   }
   completions[kind.collection]?.(object);
   if (kind.collection === "/namespaces") {
-    object["spec"] = { ...object["spec"], finalizers: ["kubernetes"] };
+    const finalizers: string[] = object["spec"]?.finalizers ?? [];
+    if (!finalizers.includes("kubernetes")) {
+      object["spec"] = { ...object["spec"], finalizers: [...finalizers, "kubernetes"] };
+    }
     object.metadata.labels = { ...object.metadata.labels, "kubernetes.io/metadata.name": object.metadata.name };
   }
 }

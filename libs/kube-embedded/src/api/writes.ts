@@ -79,10 +79,10 @@ export function admitCreate(
   }
   if (kind.namespaced) checkNamespace(store, kind, object);
   dropRepeatedOwners(object.metadata, context);
-  fillSystemMetadata(parts, kind, object.metadata, now);
   if (kind.collection === "/pods") completePod(parts, kind, object);
   if (kind.collection === "/nodes") taintNewNode(object);
   if (kind.collection === "scheduling.k8s.io/priorityclasses") admitPriorityClass(store, kind, object);
+  fillSystemMetadata(parts, kind, object.metadata, now);
   strategy.prepareCreate(kind, object);
   if (kind.collection === "/services") addresses.assign(kind, object);
   if (kind.collection === CERTIFICATE_REQUESTS) stampRequester(object, context.principal);
