@@ -60,6 +60,57 @@ describeWith(["kubectl"], "kubectl logs", () => {
   });
 });
 
+describeWith(["bwrap"], "a pod's own token", () => {
+  it("lets the pod ask the API as its account, and for nothing else", async () => {
+    const cluster = await embeddedCluster();
+    const { url } = await cluster.kube.listen({ host: "127.0.0.1", port: 0 });
+    const node = await startTestNode(cluster, { apiServer: { host: "127.0.0.1", port: Number(new URL(url).port) } });
+    const ask = (path: string) => `
+      const { readFileSync } = require("fs");
+      const read = (name) => readFileSync("/var/run/secrets/kubernetes.io/serviceaccount/" + name, "utf8");
+      const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
+      const headers = { authorization: "Bearer " + read("token") };
+      const path = "/api/v1/namespaces/" + read("namespace") + "${path}";
+      require("https").get({ host, port, path, headers, ca: read("ca.crt") }, (answer) => {
+        let text = "";
+        answer.on("data", (part) => { text += part; });
+        answer.on("end", () => { const body = JSON.parse(text); console.log(answer.statusCode, body.message ?? body.metadata.name); });
+      });`;
+    const pod = (name: string, path: string) =>
+      node.createPod(name, {
+        restartPolicy: "Never",
+        containers: [{ name: "main", image: "node", command: ["node", "-e", ask(path)] }],
+      });
+    try {
+      await cluster.client.create(roleBindings, {
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "RoleBinding",
+        metadata: { name: "view", namespace: node.namespace },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "view" },
+        subjects: [{ kind: "ServiceAccount", name: "default" }],
+      });
+      await pod("asks", "/pods/asks");
+      await pod("steals", "/secrets/any");
+      for (const name of ["asks", "steals"]) await node.waitFor(name, (one) => one["status"]?.phase === "Succeeded");
+      expect(await node.log("asks")).toBe("200 asks\n");
+      expect(await node.log("steals")).toBe(
+        `403 secrets "any" is forbidden: User "system:serviceaccount:${node.namespace}:default" cannot get resource "secrets" in API group "" in the namespace "${node.namespace}"\n`,
+      );
+    } finally {
+      await node.close();
+      await cluster.close();
+    }
+  });
+});
+
+const roleBindings = {
+  group: "rbac.authorization.k8s.io",
+  version: "v1",
+  resource: "rolebindings",
+  kind: "RoleBinding",
+  namespaced: true,
+};
+
 describeWith(["bwrap", "docker-registry"], "images on the embedded API", () => describeImages(embeddedCluster));
 describeWith(["docker-registry"], "images with unshare on the embedded API", () =>
   describeImages(embeddedCluster, { sandbox: "unshare" }),
