@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createSpawner } from "@tiphys/child-process";
 import type { Clock } from "@tiphys/clock";
 import { createDialer, type Dialer } from "@tiphys/dialer";
-import { clusterAdmin, type RandomBytes } from "@tiphys/identity";
+import { clusterAdmin, nodePrincipal, type RandomBytes } from "@tiphys/identity";
 import { createFileJournal, type Journal } from "@tiphys/journal";
 import { createInformers, type Informers } from "@tiphys/kube";
 import {
@@ -130,10 +130,11 @@ export async function startCluster(options: ClusterOptions, { run, stops }: Runn
 
   const spawner = createSpawner({ log });
   stops.push(() => spawner.stop());
+  const nodeName = name === clusterName(1) ? "tiphys-local" : `tiphys-${name}`;
   const node = createNodeRuntime({
-    client,
+    client: kube.client(nodePrincipal(nodeName)),
     informers,
-    nodeName: name === clusterName(1) ? "tiphys-local" : `tiphys-${name}`,
+    nodeName,
     dir: join(folder, "node"),
     clock,
     random,

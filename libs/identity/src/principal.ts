@@ -14,4 +14,10 @@ export const servicePrincipal = (service: string): Principal => ({
 
 export const clusterAdmin: Principal = { username: "admin", groups: ["system:masters", "system:authenticated"] };
 
+/** The kubelet of a node: it may do what concerns the node and its pods. */
+export const nodePrincipal = (nodeName: string): Principal => ({
+  username: `system:node:${nodeName}`,
+  groups: ["system:nodes", "system:authenticated"],
+});
+
 export const anonymous: Principal = { username: "system:anonymous", groups: ["system:unauthenticated"] };

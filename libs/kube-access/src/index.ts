@@ -4,6 +4,7 @@ export { bootstrapPolicy, reconciled } from "./bootstrap.js";
 export { aggregate, compact, describeRule, escalationProblem, missingRules } from "./coverage.js";
 export { type Impersonation, impersonate, type WholeUser, withoutName } from "./impersonation.js";
 export { refusal } from "./messages.js";
+export { authorizeNode, nodeNameOf, nodeTokenProblem, nodeWriteProblem } from "./nodes.js";
 export { admitPodOfAccount } from "./pod-admission.js";
 export {
   type Attributes,

@@ -20,6 +20,8 @@ export interface ResourceAttributes {
   readonly namespace?: string;
   /** Absent or "": no single object. */
   readonly name?: string;
+  /** Of a list or watch. */
+  readonly fieldSelector?: string;
 }
 
 export interface PathAttributes {

@@ -3,9 +3,13 @@ import { type KubeApiError, statusError } from "@tiphys/kube";
 import {
   AccessIndex,
   type Attributes,
+  authorizeNode,
+  bootstrapPolicy,
   type Decision,
   type HeldRules,
   isPath,
+  nodeNameOf,
+  type PolicyRule,
   type RoleRef,
   refusal,
 } from "@tiphys/kube-access";
@@ -19,6 +23,15 @@ const BINDINGS = [`${GROUP}/rolebindings`, `${GROUP}/clusterrolebindings`];
 /** Members may do everything, whatever roles say: the way back in when roles are lost. */
 const SUPERUSERS = "system:masters";
 
+let ofNodes: readonly PolicyRule[] | undefined;
+/** What every kubelet may do beside what concerns its own pods. */
+function nodeRules(): readonly PolicyRule[] {
+  ofNodes ??= bootstrapPolicy().find(
+    ({ kind, metadata }) => kind === "ClusterRole" && metadata.name === "system:node",
+  )?.["rules"] as PolicyRule[];
+  return ofNodes;
+}
+
 const ALLOWED: Decision = { allowed: true, reason: "" };
 
 /** Who may do what, by the roles and bindings in the store at this moment. */
@@ -26,7 +39,7 @@ export class Access {
   private readonly index = new AccessIndex();
   private readonly unobserve: () => void;
 
-  constructor(store: Store) {
+  constructor(private readonly store: Store) {
     for (const collection of [...ROLES, ...BINDINGS]) {
       for (const key of store.keys(collection)) this.set(collection, store.byKey(collection, key) as KubeObject);
     }
@@ -38,13 +51,26 @@ export class Access {
   }
 
   decide(user: Principal, attributes: Attributes): Decision {
-    return isSuperuser(user) ? ALLOWED : this.index.authorize(user, attributes);
+    if (isSuperuser(user)) return ALLOWED;
+    const node = nodeNameOf(user);
+    if (node === undefined) return this.index.authorize(user, attributes);
+    const asNode = authorizeNode(node, attributes, this.podsOfNode, nodeRules());
+    if (asNode.allowed) return asNode;
+    const byRoles = this.index.authorize(user, attributes);
+    if (byRoles.allowed) return byRoles;
+    return { allowed: false, reason: [asNode.reason, byRoles.reason].filter(Boolean).join("\n") };
   }
+
+  private readonly podsOfNode = (node: string, namespace: string): readonly KubeObject[] =>
+    this.store.keys("/pods", namespace).flatMap((key) => {
+      const pod = this.store.byKey("/pods", key);
+      return pod?.["spec"]?.nodeName === node ? [pod] : [];
+    });
 
   /** Throws the 403 that says who may not do what. */
   check(user: Principal, attributes: Attributes): void {
     if (isSuperuser(user)) return;
-    const decision = this.index.authorize(user, attributes);
+    const decision = this.decide(user, attributes);
     if (!decision.allowed) throw refused(user, attributes, decision.reason);
   }
 

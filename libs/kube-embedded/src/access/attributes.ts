@@ -20,6 +20,7 @@ export function attributesOf(request: ApiRequest): ResourceAttributes {
     // A name in the body of a creation is not asked about, as it is not in the URL either.
     name: verb === "create" && !subresource ? "" : name,
     namespace: kind.namespaced ? namespace : kind.collection === "/namespaces" ? name : "",
+    ...(query?.fieldSelector ? { fieldSelector: query.fieldSelector } : {}),
   };
 }
 
@@ -60,5 +61,6 @@ export function attributesOfPath(
     verb = wanted !== null && wanted !== "false" && wanted !== "0" ? "watch" : "list";
     name = selectedName(query.get("fieldSelector") ?? undefined);
   } else if (name === "" && verb === "delete") verb = "deletecollection";
-  return { verb, group, resource, subresource, name, namespace };
+  const fieldSelector = query.get("fieldSelector");
+  return { verb, group, resource, subresource, name, namespace, ...(fieldSelector ? { fieldSelector } : {}) };
 }

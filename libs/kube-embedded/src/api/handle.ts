@@ -4,6 +4,7 @@ import type { Principal } from "@tiphys/identity";
 import type { DeleteOptions, KubeList, LogOptions, Patch } from "@tiphys/kube";
 import type { UpgradeRequest } from "@tiphys/kube-streams";
 import type { KubeObject } from "@tiphys/resources";
+import { restrictNode } from "../access/node-restriction.js";
 import type { Authenticate, Tokens } from "../access/tokens.js";
 import { caveats } from "./behaviour.js";
 import { decodeBody } from "./body.js";
@@ -156,6 +157,7 @@ export async function handle(parts: HandlerParts, request: ApiRequest): Promise<
       return { type: "object", ...patched };
     }
     case "delete":
+      restrictDeletion(parts, request.principal, target(request.name));
       return { type: "deletion", deletion: await remove(parts, target(request.name), request.options) };
     case "deletecollection": {
       const { items, resourceVersion } = await list(parts, kind, {
@@ -174,6 +176,12 @@ export async function handle(parts: HandlerParts, request: ApiRequest): Promise<
       return { type: "bytes", bytes: logs(parts, kind, pod, request.options, request.signal) };
     }
   }
+}
+
+/** A kubelet deletes and evicts pods of its node alone. */
+function restrictDeletion(parts: HandlerParts, principal: Principal, { kind, namespace, name, subresource }: Target) {
+  const old = parts.store.get(kind.collection, kind.namespaced ? namespace : undefined, name);
+  if (old) restrictNode(principal, "delete", kind, name, { old, subresource });
 }
 
 async function post(
@@ -198,8 +206,10 @@ async function post(
     return { type: "object", object: requestToken(parts, target(name), body, context), created: true };
   }
   if (subresource === "binding") await bind(parts, target(name), given, context);
-  else if (subresource === "eviction") await evict(parts, target(name), given, context);
-  else throw status.methodNotAllowed();
+  else if (subresource === "eviction") {
+    restrictDeletion(parts, context.principal, target(name));
+    await evict(parts, target(name), given, context);
+  } else throw status.methodNotAllowed();
   return { type: "success", created: true };
 }
 

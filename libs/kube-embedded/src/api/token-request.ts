@@ -1,4 +1,4 @@
-import { ISSUER } from "@tiphys/kube-access";
+import { ISSUER, nodeNameOf, nodeTokenProblem } from "@tiphys/kube-access";
 import { updateManagedFields } from "@tiphys/kube-patch";
 import { decode, definition } from "@tiphys/kube-schema";
 import type { KubeObject } from "@tiphys/resources";
@@ -53,6 +53,12 @@ export function requestToken(
   if (seconds < SHORTEST_SECONDS || seconds > LONGEST_SECONDS) {
     const problem = seconds < SHORTEST_SECONDS ? "less than 10 minutes" : "larger than 2^32 seconds";
     throw status.invalid(KIND, "", [wrong("spec.expirationSeconds", seconds, `may not specify a duration ${problem}`)]);
+  }
+  const node = nodeNameOf(context.principal);
+  if (node !== undefined) {
+    const pod = store.get("/pods", namespace, spec.boundObjectRef?.name ?? "");
+    const problem = nodeTokenProblem(node, spec.boundObjectRef, spec.audiences ?? [], pod);
+    if (problem) throw status.forbidden(kind, name, problem);
   }
   const bound = boundTo(parts, name, namespace, spec.boundObjectRef);
   const now = clock.now();

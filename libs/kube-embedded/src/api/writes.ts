@@ -5,6 +5,7 @@ import { limits } from "@tiphys/limits";
 import type { KubeObject } from "@tiphys/resources";
 import { checkEscalation } from "../access/escalation.js";
 import { giveNamespaceDefaults } from "../access/namespace-defaults.js";
+import { restrictNode } from "../access/node-restriction.js";
 import { checkNamespace, completePod } from "./admission.js";
 import { decodeBody } from "./body.js";
 import {
@@ -79,6 +80,7 @@ export function admitCreate(
   }
   if (kind.namespaced) checkNamespace(store, kind, object);
   dropRepeatedOwners(object.metadata, context);
+  restrictNode(context.principal, "create", kind, metadata.name, { object });
   if (kind.collection === "/pods") completePod(parts, kind, object);
   if (kind.collection === "/nodes") taintNewNode(object);
   if (kind.collection === "scheduling.k8s.io/priorityclasses") admitPriorityClass(store, kind, object);
@@ -253,6 +255,7 @@ export async function commitUpdate(
   setManagedFields(next, managedFields);
   if (kind.collection === "/services" && !subresource) addresses.assign(kind, next, old);
   checkEscalation(access, context.principal, kind, next, old);
+  restrictNode(context.principal, "update", kind, name, { object: next, old, subresource });
   const errors = kind.validate(next, old, subresource, context.warn);
   if (errors.length > 0) throw status.invalid(kindInErrors(kind), name, errors);
   if (kind.collection === CERTIFICATE_REQUESTS) admitRequest(access, context.principal, kind, next, old, subresource);

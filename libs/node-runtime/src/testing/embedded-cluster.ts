@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "@tiphys/clock";
-import { clusterAdmin } from "@tiphys/identity";
+import { clusterAdmin, nodePrincipal } from "@tiphys/identity";
 import { createMemoryJournal } from "@tiphys/journal";
 import { createInformers } from "@tiphys/kube";
 import { createKubeControllers } from "@tiphys/kube-controllers";
@@ -29,6 +29,7 @@ export async function embeddedCluster(crds: readonly KubeObject[] = []): Promise
   return {
     client,
     kube,
+    nodeClient: (nodeName) => kube.client(nodePrincipal(nodeName)),
     serve(node, nodeName) {
       remove();
       const unregister = kube.registerNode(nodeName, node.kubelet);

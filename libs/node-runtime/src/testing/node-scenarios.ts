@@ -14,6 +14,8 @@ import { createNodeRuntime, type NodeRuntime } from "../runtime.js";
 
 export interface TestCluster {
   readonly client: KubeClient;
+  /** The API as the kubelet of this node may use it; absent: all of it. */
+  nodeClient?(nodeName: string): KubeClient;
   readonly kubeletPort?: NodeRuntimeDeps["kubeletPort"];
   /** How `kubectl logs` is answered where no kubelet port is asked. */
   serve?(node: NodeRuntime, nodeName: string): void;
@@ -52,7 +54,7 @@ export async function startTestNode(cluster: TestCluster, options: Partial<NodeR
     const informers = createInformers({ client: cluster.client, clock, log: silentLogger });
     const spawner = createSpawner({ log: silentLogger });
     const runtime = createNodeRuntime({
-      client: cluster.client,
+      client: cluster.nodeClient?.(nodeName) ?? cluster.client,
       informers,
       nodeName,
       dir,
