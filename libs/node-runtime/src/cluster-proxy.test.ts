@@ -1,32 +1,12 @@
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { systemClock } from "@tiphys/clock";
-import type { Informer, Informers, KubeClient } from "@tiphys/kube";
-import type { KubeObject, ResourceType } from "@tiphys/resources";
+import type { KubeObject } from "@tiphys/resources";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { type ClusterProxy, createClusterProxy } from "./cluster-proxy.js";
 import { createClusterResolver } from "./resolver.js";
+import { fixedInformers } from "./testing/fixed-informers.js";
 import { get } from "./testing/node-scenarios.js";
-
-/** Informers over fixed objects. */
-function fixedInformers(objects: KubeObject[]): Informers {
-  const informer = (
-    resource: ResourceType,
-    options?: { indexes?: Record<string, (object: KubeObject) => readonly string[]> },
-  ): Informer => {
-    const own = () => objects.filter(({ kind }) => kind === resource.kind);
-    return {
-      resource,
-      get: ({ namespace, name }) =>
-        own().find((one) => one.metadata.namespace === namespace && one.metadata.name === name),
-      list: () => own(),
-      byIndex: (index, value) => own().filter((one) => options?.indexes?.[index]?.(one).includes(value)),
-      onChange: () => () => {},
-      synced: Promise.resolve(),
-    };
-  };
-  return { client: {} as KubeClient, informer, stop: async () => {} };
-}
 
 const metadata = (name: string, more: object = {}) => ({ name, namespace: "shop", ...more });
 const service = (name: string, clusterIP: string): KubeObject => ({

@@ -25,6 +25,8 @@ interface ServicePort {
 /** A cluster name that has nowhere to go now, with the reason. */
 export class NoEndpointError extends UnavailableError {}
 
+/** Names of type ExternalName that are followed, one to the next. */
+const MOST_NAMES = 8;
 const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
 /** Reads Services, EndpointSlices and Pods from the caches; picks endpoints in turn. Works in every process of the suite. */
@@ -82,8 +84,49 @@ export function createClusterResolver({ informers, forwarder }: ClusterResolverD
 
   interface SliceEndpoint {
     addresses: string[];
+    hostname?: string;
     targetRef?: { name?: string };
     conditions?: { ready?: boolean; terminating?: boolean };
+  }
+
+  /** Pods behind a headless Service, or one of them by its hostname, at the port of the pod itself or of the Service. */
+  function headless(service: KubeObject, port: number, hostname?: string): readonly Endpoint[] {
+    const { name, namespace = "default" } = service.metadata;
+    const declared = ((service["spec"]?.ports ?? []) as ServicePort[]).find((one) => one.port === port);
+    return slices.byIndex("service", `${namespace}/${name}`).flatMap((slice) => {
+      const named = (slice["ports"] ?? []).find(
+        (one: { name?: string }) => (one.name ?? "") === (declared?.name ?? ""),
+      );
+      const target: number = (declared && named?.port) || port;
+      return ((slice["endpoints"] ?? []) as SliceEndpoint[])
+        .filter(({ conditions }) => conditions?.ready !== false || service["spec"]?.publishNotReadyAddresses === true)
+        .filter((one) => hostname === undefined || one.hostname === hostname)
+        .flatMap(({ addresses, targetRef }) =>
+          addresses.flatMap((address) => {
+            const endpoint = podEndpoint(address, target);
+            return endpoint ? [targetRef?.name ? { ...endpoint, pod: targetRef.name } : endpoint] : [];
+          }),
+        );
+    });
+  }
+
+  /** `db-0.db.shop.svc.cluster.local`: one pod of a headless Service. `10-244-0-9.shop.pod.cluster.local`: a pod's address. */
+  function podNamed(host: string, port: number): Endpoint | undefined {
+    const labels = host.replace(/\.$/, "").split(".");
+    const end = (at: number) => labels.length === at || labels.slice(at).join(".") === "cluster.local";
+    const [first = "", second = "", third = ""] = labels;
+    if (third === "pod" && end(3) && /^\d+-\d+-\d+-\d+$/.test(first)) {
+      const ip = first.replaceAll("-", ".");
+      const own = pods.byIndex("ip", ip).some(({ metadata }) => metadata.namespace === second);
+      const found = own ? podEndpoint(ip, port) : undefined;
+      if (!found) throw new NoEndpointError(`no pod of namespace ${second} has the address ${ip} and port ${port}`);
+      return found;
+    }
+    if (labels[3] !== "svc" || !end(4)) return undefined;
+    const service = services.get({ namespace: third, name: second });
+    const [found] = service ? headless(service, port, first) : [];
+    if (!found) throw new NoEndpointError(`service ${third}/${second} has no ready pod with the hostname ${first}`);
+    return found;
   }
 
   /** `web`, `web.shop`, `web.shop.svc`, `web.shop.svc.cluster.local`. */
@@ -99,25 +142,37 @@ export function createClusterResolver({ informers, forwarder }: ClusterResolverD
     return services.get({ namespace: short, name }) ? { namespace: short, name } : undefined;
   }
 
-  return {
-    endpoints,
-    async resolve(host, port, namespace) {
-      await Promise.all([services.synced, slices.synced, pods.synced]);
-      if (IPV4.test(host)) {
-        const pod = podEndpoint(host, port);
-        if (pod) return pod;
-      }
-      const service = IPV4.test(host) ? services.byIndex("clusterIP", host)[0]?.metadata : serviceOf(host, namespace);
-      if (!service) return undefined;
-      const key = `${service.namespace}/${service.name}:${port}`;
-      const ready = endpoints(service.namespace ?? "default", service.name, port);
-      if (ready === undefined) {
-        throw new NoEndpointError(`service ${service.namespace}/${service.name} does not exist or has no port ${port}`);
-      }
-      if (ready.length === 0) throw new NoEndpointError(`service ${key} has no ready endpoint`);
-      const turn = turns.get(key) ?? 0;
-      turns.set(key, (turn + 1) % Number.MAX_SAFE_INTEGER);
-      return ready[turn % ready.length];
-    },
-  };
+  async function resolve(
+    host: string,
+    port: number,
+    namespace: string | undefined,
+    depth: number,
+  ): Promise<Endpoint | undefined> {
+    await Promise.all([services.synced, slices.synced, pods.synced]);
+    const pod = IPV4.test(host) ? podEndpoint(host, port) : podNamed(host, port);
+    if (pod) return pod;
+    const service = IPV4.test(host) ? services.byIndex("clusterIP", host)[0]?.metadata : serviceOf(host, namespace);
+    if (!service) return undefined;
+    const key = `${service.namespace}/${service.name}:${port}`;
+    const object = services.get({ namespace: service.namespace ?? "default", name: service.name });
+    const external: string | undefined =
+      object?.["spec"]?.type === "ExternalName" ? object["spec"].externalName : undefined;
+    if (external !== undefined) {
+      const found = depth < MOST_NAMES ? await resolve(external, port, service.namespace, depth + 1) : undefined;
+      if (found) return found;
+      throw new NoEndpointError(`service ${key} stands for "${external}", which is no cluster name: ask for that name`);
+    }
+    const isHeadless = object?.["spec"]?.clusterIP === "None";
+    const ready =
+      object && isHeadless ? headless(object, port) : endpoints(service.namespace ?? "default", service.name, port);
+    if (ready === undefined) {
+      throw new NoEndpointError(`service ${service.namespace}/${service.name} does not exist or has no port ${port}`);
+    }
+    if (ready.length === 0) throw new NoEndpointError(`service ${key} has no ready endpoint`);
+    const turn = turns.get(key) ?? 0;
+    turns.set(key, (turn + 1) % Number.MAX_SAFE_INTEGER);
+    return ready[turn % ready.length];
+  }
+
+  return { endpoints, resolve: (host, port, namespace) => resolve(host, port, namespace, 0) };
 }
