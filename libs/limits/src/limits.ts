@@ -23,6 +23,8 @@ export const limits = {
   renderOutputBytes: 50 * MiB,
   renderFiles: 10_000,
   renderMilliseconds: 90_000,
+  /** Kustomizations that one reaches through others. */
+  kustomizeDepth: 50,
   /** Nesting of expressions in a Jsonnet program. */
   jsonnetDepth: 200,
   /** Calls and values of one Jsonnet evaluation. */

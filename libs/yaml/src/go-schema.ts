@@ -47,9 +47,34 @@ const nullType = new yaml.Type("tag:yaml.org,2002:null", {
   resolve: (data: string | null) => data === null || nulls.has(data),
   construct: () => null,
 });
+/** Stands for a null that is said: the parser gives null for an empty value without asking a type. */
+const SAID_NULL = Symbol("null");
+const saidNullType = new yaml.Type("tag:yaml.org,2002:null", {
+  kind: "scalar",
+  resolve: (data: string | null) => data !== null && nulls.has(data),
+  construct: (data: string) => (data === "" ? null : SAID_NULL),
+});
+/** Makes null of nulls that are said and undefined of empty values, in place. */
+export function tellNulls(value: unknown): unknown {
+  if (value === SAID_NULL) return null;
+  if (value === null) return undefined;
+  if (typeof value === "object") {
+    const members = value as Record<string, unknown>;
+    for (const key of Object.keys(members)) {
+      const member = members[key];
+      if (member === null || typeof member === "object" || typeof member === "symbol") members[key] = tellNulls(member);
+    }
+  }
+  return value;
+}
 const boolType = new yaml.Type("tag:yaml.org,2002:bool", {
   kind: "scalar",
   resolve: (data: string | null) => data !== null && data.length <= 5 && booleans.has(data),
+  construct: (data: string) => booleans.get(data),
+});
+const plainBoolType = new yaml.Type("tag:yaml.org,2002:bool", {
+  kind: "scalar",
+  resolve: (data: string | null) => data !== null && /^(?:true|True|TRUE|false|False|FALSE)$/.test(data),
   construct: (data: string) => booleans.get(data),
 });
 const isInt = (value: number | bigint | undefined) =>
@@ -88,5 +113,29 @@ export class NonFiniteError extends Error {
 /** Plain scalars as Go's sigs.k8s.io/yaml reads them; dates stay strings. */
 export const goSchema = yaml.FAILSAFE_SCHEMA.extend({
   implicit: [nullType, boolType, intType, floatType, mergeType],
+  explicit: [binaryType],
+});
+
+const DATE = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt ](\d{1,2}):(\d{2}):(\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2})?)?$/;
+const two = (part: string) => part.padStart(2, "0");
+/** A date as RFC 3339 has it, which is what Go's JSON of it is; undefined when the text is none. */
+function goDate(text: string): string | undefined {
+  const [found, year, month = "", day = "", hour, minute, second, fraction, zone] = DATE.exec(text) ?? [];
+  if (!found || Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > 31) return undefined;
+  if (hour === undefined) return `${year}-${two(month)}-${two(day)}T00:00:00Z`;
+  // With a T there is a zone, with a space there is none.
+  if (text.includes(" ") === (zone !== undefined)) return undefined;
+  const part = fraction?.replace(/0+$/, "") ?? "";
+  return `${year}-${two(month)}-${two(day)}T${two(hour)}:${minute}:${second}${part === "." ? "" : part}${zone ?? "Z"}`;
+}
+const dateType = new yaml.Type("tag:yaml.org,2002:timestamp", {
+  kind: "scalar",
+  resolve: (data: string | null) => data !== null && data.length > 7 && goDate(data) !== undefined,
+  construct: (data: string) => goDate(data),
+});
+
+/** The same where an empty value is undefined and no null, only true and false are booleans, and dates are said in full: as Go's yaml.v3 reads, and kustomize with it. */
+export const goNodeSchema = yaml.FAILSAFE_SCHEMA.extend({
+  implicit: [saidNullType, plainBoolType, intType, floatType, dateType, mergeType],
   explicit: [binaryType],
 });

@@ -2,11 +2,16 @@ import { InvalidArgumentError, LimitExceededError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
 import yaml from "js-yaml";
 import { expandAliases } from "./aliases.js";
-import { goSchema, NonFiniteError } from "./go-schema.js";
+import { goNodeSchema, goSchema, NonFiniteError, tellNulls } from "./go-schema.js";
 
 export interface ParseOptions {
   /** Named in errors. */
   readonly file?: string;
+  /**
+   * Reads as kustomize does, which keeps to Go's yaml.v3: `yes`, `on`, `y` and their contraries are texts, dates are
+   * said in full, and an empty value (undefined) is told from one that says null.
+   */
+  readonly asNodes?: boolean;
 }
 
 export interface YamlDocument {
@@ -36,7 +41,7 @@ export function parseYamlDocuments(text: string, options: ParseOptions = {}): Ya
   }
   const documents: YamlDocument[] = [];
   for (const chunk of split(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)) {
-    for (const value of load(chunk, file)) {
+    for (const value of load(chunk, file, options.asNodes ? goNodeSchema : goSchema)) {
       if (value === null || value === undefined) continue;
       documents.push({ value, line: chunk.contentLine });
       if (documents.length > limits.yamlDocuments) {
@@ -82,18 +87,49 @@ function* split(text: string): Iterable<Chunk> {
   if (contentLine > 0) yield { text: text.slice(start), line: startLine, contentLine };
 }
 
-function load(chunk: Chunk, file: string): unknown[] {
+const blockHead = /(^|[\s:-])([|>])([0-9]?)[+-]?([0-9]?)(\s+#.*|\s*)$/;
+
+/**
+ * A block scalar that the text ends in, without a line break, has none at its end either; the parser would add one. So its head
+ * is made to say so.
+ */
+function withExactEnd(text: string): string {
+  if (text.endsWith("\n") || !/[|>]/.test(text)) return text;
+  const lines = text.split("\n");
+  const last = lines.at(-1) as string;
+  if (last.trim() === "") return text;
+  const indentOf = (line: string): number => line.length - line.trimStart().length;
+  for (let at = lines.length - 2; at >= 0; at--) {
+    const line = lines[at] as string;
+    const head = blockHead.exec(line);
+    if (!head || indentOf(line) > indentOf(last)) continue;
+    // Everything between the head and the end must be inside of the block, which is deeper than the head.
+    const inside = lines.slice(at + 1).every((each) => each.trim() === "" || indentOf(each) > indentOf(line));
+    if (inside) {
+      const [whole, before = "", sign = "", digit = "", other = "", rest = ""] = head;
+      lines[at] = `${line.slice(0, -whole.length)}${before}${sign}${digit || other}-${rest}`;
+    }
+    break;
+  }
+  return lines.join("\n");
+}
+
+function load(chunk: Chunk, file: string, schema: yaml.Schema): unknown[] {
   let values: unknown[];
   try {
-    values = yaml.loadAll(chunk.text, null, { schema: goSchema, json: true, ...{ maxDepth: limits.documentDepth } });
+    values = yaml.loadAll(withExactEnd(chunk.text), null, {
+      schema,
+      json: true,
+      ...{ maxDepth: limits.documentDepth },
+    });
   } catch (error) {
     throw translate(error, chunk, file);
   }
   // Anchors are rare: only a text with both signs can hold an alias.
   if (chunk.text.includes("*") && chunk.text.includes("&")) {
-    return values.map((value) => expandAliases(value, `${file}:${chunk.contentLine}`));
+    values = values.map((value) => expandAliases(value, `${file}:${chunk.contentLine}`));
   }
-  return values;
+  return schema === goNodeSchema ? values.map(tellNulls) : values;
 }
 
 function translate(error: unknown, chunk: Chunk, file: string): Error {

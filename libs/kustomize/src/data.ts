@@ -1,0 +1,57 @@
+/**
+ * Plain data of YAML documents, and the few questions that all parts ask of it. A value that was left empty is undefined, one that
+ * says null is null: a patch drops the first and keeps the second, as the original does.
+ */
+export type Data = Record<string, unknown>;
+
+export const isMap = (value: unknown): value is Data =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+export const isScalar = (value: unknown): boolean => value === null || typeof value !== "object";
+
+export const textOf = (value: unknown): string =>
+  value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+
+export function copy<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copy) as T;
+  if (!isMap(value)) return value;
+  const result: Data = {};
+  for (const [key, member] of Object.entries(value)) put(result, key, copy(member));
+  return result as T;
+}
+
+/** The same, with null where a value was left empty. */
+export function withNulls<T>(value: T): T {
+  if (value === undefined) return null as T;
+  if (Array.isArray(value)) return value.map(withNulls) as T;
+  if (!isMap(value)) return value;
+  const result: Data = {};
+  for (const [key, member] of Object.entries(value)) put(result, key, withNulls(member));
+  return result as T;
+}
+
+/** Sets a member, also one that is called as a member of all objects is. */
+export function put(target: Data, key: string, value: unknown): void {
+  if (key === "__proto__") {
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  } else target[key] = value;
+}
+
+export const has = (target: Data, key: string): boolean => Object.hasOwn(target, key);
+export const get = (target: unknown, key: string): unknown =>
+  isMap(target) && Object.hasOwn(target, key) ? target[key] : undefined;
+
+/** A value reached by names, or undefined. */
+export const at = (target: unknown, ...path: readonly string[]): unknown =>
+  path.reduce<unknown>((value, key) => get(value, key), target);
+
+/** Splits at a separator that no backslash precedes; the backslash goes. */
+export function splitPath(path: string, separator: string): string[] {
+  const parts: string[] = [];
+  for (const part of path.split(separator)) {
+    const last = parts.at(-1);
+    if (last?.endsWith("\\")) parts[parts.length - 1] = last.slice(0, -1) + separator + part;
+    else parts.push(part);
+  }
+  return parts;
+}

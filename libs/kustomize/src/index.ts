@@ -1,0 +1,5 @@
+export { type BuildOptions, build, isRemote } from "./build.js";
+export { KustomizeError, MissingRemoteError } from "./errors.js";
+export { type FileTree, joinPath, type Loader } from "./files.js";
+export { FILE_NAMES, type HelmChart, type Kustomization, parseKustomization } from "./kustomization.js";
+export { builtinSchema, type MergeSchema, strategicMerge } from "./merge.js";
