@@ -1,17 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { systemClock } from "@tiphys/clock";
-import { clusterAdmin } from "@tiphys/identity";
-import { createMemoryJournal } from "@tiphys/journal";
-import { createInformers } from "@tiphys/kube";
-import { createEmbeddedKube } from "@tiphys/kube-embedded";
-import { createSimulatedNodes } from "@tiphys/simulated-node";
-import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { describeWith, programPath, realClusterKubeconfig } from "@tiphys/testing";
-import { createKubeControllers } from "../index.js";
+import { type ServedCluster, servedCluster } from "../testing/served-cluster.js";
 import { type KubectlStep, kubectlSteps } from "./kubectl-steps.js";
 
 interface Called {
@@ -57,38 +47,14 @@ function kubectl(kubeconfig: string, home: string, { args, input, env }: Kubectl
 }
 
 describeWith(["kubectl"], "kubectl on the embedded cluster", () => {
-  const home = mkdtempSync(join(tmpdir(), "tiphys-kubectl-"));
   const sides: string[] = [];
   const outcomes: Called[][] = [];
-  let stop = async (): Promise<void> => {};
+  let cluster: ServedCluster | undefined;
 
   beforeAll(async () => {
-    const clock = systemClock();
-    const log = silentLogger;
-    const kube = await createEmbeddedKube({ clock, random: randomBytes, log });
-    const { kubeconfig } = await kube.listen({ host: "127.0.0.1", port: 0 });
-    const informers = createInformers({ client: kube.client(clusterAdmin), clock, log });
-    const controllers = createKubeControllers({
-      informers,
-      clock,
-      log,
-      metrics: noMetrics,
-      journal: createMemoryJournal(),
-      random: randomBytes,
-      rootCa: "PEM",
-    });
-    const nodes = createSimulatedNodes({ informers, clock, log, names: ["n1"], open: true });
-    await controllers.start();
-    await nodes.start();
-    stop = async () => {
-      await nodes.stop();
-      await controllers.stop();
-      await informers.stop();
-      await kube.stop();
-      rmSync(home, { recursive: true, force: true });
-    };
-    const own = join(home, "own");
-    writeFileSync(own, kubeconfig);
+    cluster = await servedCluster();
+    const own = cluster.kubeconfig;
+    const { home } = cluster;
     sides.push(own, ...[realClusterKubeconfig() ?? []].flat());
     await Promise.all(
       sides.map(async (side, index) => {
@@ -103,7 +69,7 @@ describeWith(["kubectl"], "kubectl on the embedded cluster", () => {
       }),
     );
   }, 280_000);
-  afterAll(() => stop());
+  afterAll(() => cluster?.stop());
 
   it.each(kubectlSteps.map((step, index) => ({ ...step, index })))("$index kubectl $args", ({ index, ...step }) => {
     const own = outcomes[0]?.[index];
