@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "@tiphys/clock";
 import { InvalidArgumentError } from "@tiphys/errors";
-import { clusterAdmin } from "@tiphys/identity";
+import { clusterAdmin, pooledRandom } from "@tiphys/identity";
 import { createFileJournal } from "@tiphys/journal";
 import { createInformers } from "@tiphys/kube";
 import { createKubeControllers } from "@tiphys/kube-controllers";
@@ -23,14 +23,15 @@ const data = process.env["TIPHYS_DATA"];
 if (!data) throw new InvalidArgumentError("TIPHYS_DATA", "must be set");
 await mkdir(data, { recursive: true });
 const clock = systemClock();
+const random = pooledRandom(randomBytes);
 const log = createLogger({ service: "cluster", level: "warn" });
 const metrics = createMetrics();
 const ports = await stablePorts(data);
-const kube = await createEmbeddedKube({ dir: join(data, "cluster"), clock, random: randomBytes, log, crds: allCrds });
+const kube = await createEmbeddedKube({ dir: join(data, "cluster"), clock, random, log, crds: allCrds });
 const informers = createInformers({ client: kube.client(clusterAdmin), clock, log });
 const journal = await createFileJournal({ dir: join(data, "journal"), clock, log });
 const { rootCa } = kube;
-const controllers = createKubeControllers({ informers, clock, log, metrics, journal, random: randomBytes, rootCa });
+const controllers = createKubeControllers({ informers, clock, log, metrics, journal, random, rootCa });
 const server: Service = {
   name: "api",
   async start() {

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "@tiphys/clock";
 import { messageOf } from "@tiphys/errors";
+import { pooledRandom } from "@tiphys/identity";
 import { createLogger, createMetrics } from "@tiphys/telemetry";
 import colors from "picocolors";
 import { startDemo } from "./demo/play.js";
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   if (options.help) return void console.log(usage);
   const data = resolve(options.data);
   const clock = systemClock();
+  const random = pooledRandom(randomBytes);
   // Times are counted from the start of the process, not of this module.
   const elapsed = () => `${(performance.now() / 1000).toFixed(1)} s`;
   const say = (text: string) => console.log(`${pc.dim(elapsed().padStart(8))}  ${text}`);
@@ -43,7 +45,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       port: options.port,
       ...(options.clusters === undefined ? {} : { clusters: options.clusters }),
       clock,
-      random: randomBytes,
+      random,
       log,
       metrics: createMetrics({ processMetrics: true }),
       bundles,
@@ -79,7 +81,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       client: informers.client,
       informers,
       clock,
-      random: randomBytes,
+      random,
       log,
       folder: join(data, "demo"),
       examples: join(bundles, "../examples/demo"),

@@ -41,12 +41,15 @@ export interface WorldOptions {
   readonly fate?: (pod: KubeObject) => SimulatedFate;
   readonly nodes?: readonly string[];
   readonly shape?: SimulatedNodesDeps["shape"];
+  /** Seconds between two renewals of a node's lease. */
+  readonly renewSeconds?: number;
 }
 
 const START = new Date("2026-01-01T00:00:00Z");
 const STEP_MS = 500;
 
-export async function embeddedWorld({ fate, nodes = ["n1"], shape }: WorldOptions = {}): Promise<World> {
+export async function embeddedWorld(options: WorldOptions = {}): Promise<World> {
+  const { fate, nodes = ["n1"], shape, renewSeconds } = options;
   const clock = virtualClock(START);
   const kube = await createEmbeddedKube({ clock, random: randomBytes, log: silentLogger });
   const client = kube.client(clusterAdmin);
@@ -65,6 +68,7 @@ export async function embeddedWorld({ fate, nodes = ["n1"], shape }: WorldOption
     open: true,
     ...(fate ? { fate } : {}),
     ...(shape ? { shape } : {}),
+    ...(renewSeconds === undefined ? {} : { renewSeconds }),
   });
   await controllers.start();
   await kubelet.start();

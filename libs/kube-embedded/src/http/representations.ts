@@ -96,16 +96,25 @@ export function table(items: readonly KubeObject[], meta: ListMeta, shaping: Sha
   };
 }
 
+/** Lines of whole objects, which all watchers share: most changes are sent to many, and soon after each other. */
+const lines = new WeakMap<KubeObject, { readonly type: string; readonly line: Buffer }>();
+
 /** A watch event as one line. */
 export function eventLine(type: string, object: KubeObject, shaping: Shaping, first: boolean): Buffer {
   const { as } = shaping.representation;
+  if (!as) {
+    const known = lines.get(object);
+    if (known?.type === type) return known.line;
+    const line = Buffer.concat([Buffer.from(`{"type":"${type}","object":`), bytesOf(object), Buffer.from("}\n")]);
+    lines.set(object, { type, line });
+    return line;
+  }
   const head = `{"type":"${type}","object":`;
   if (as === "Table") {
     const shown = table([object], { resourceVersion: object.metadata.resourceVersion ?? "" }, shaping, first);
     return Buffer.from(`${head}${JSON.stringify(shown)}}\n`);
   }
-  if (as) return Buffer.from(`${head}${JSON.stringify(partial(object))}}\n`);
-  return Buffer.concat([Buffer.from(head), bytesOf(object), Buffer.from("}\n")]);
+  return Buffer.from(`${head}${JSON.stringify(partial(object))}}\n`);
 }
 
 /** An object without anything: what a bookmark's row is made of. */

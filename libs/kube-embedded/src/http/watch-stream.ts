@@ -7,6 +7,8 @@ import { bookmarkLine, eventLine, type Shaping } from "./representations.js";
 const BOOKMARK_MS = 60_000;
 /** A watch without timeoutSeconds ends after half an hour and up to as much again, so that they do not all end at once. */
 const SHORTEST_S = 1800;
+/** Events of one write, so that a long list of first events is not one piece. */
+const FRAMES_PER_WRITE = 64;
 
 /** Sends a watch as lines of JSON until the client, the time or the server ends it. */
 export async function streamWatch(
@@ -44,6 +46,7 @@ export async function streamWatch(
   let cancelBookmark: () => void = () => undefined;
   let first = true;
   let corked = false;
+  let scheduled = false;
 
   const finish = () => {
     cancelEnd();
@@ -52,12 +55,19 @@ export async function streamWatch(
     watch.close();
   };
   const pump = () => {
+    scheduled = false;
     if (corked) return;
-    for (const frame of watch.take()) {
-      if (frame.type === "BOOKMARK")
-        response.write(bookmarkLine(shaping, frame.resourceVersion, frame.initialEnd === true));
-      else response.write(eventLine(frame.type, frame.object, shaping, first));
-      first = false;
+    const frames = watch.take();
+    for (let from = 0; from < frames.length; from += FRAMES_PER_WRITE) {
+      const parts = frames.slice(from, from + FRAMES_PER_WRITE).map((frame) => {
+        const line =
+          frame.type === "BOOKMARK"
+            ? Buffer.from(bookmarkLine(shaping, frame.resourceVersion, frame.initialEnd === true))
+            : eventLine(frame.type, frame.object, shaping, first);
+        first = false;
+        return line;
+      });
+      response.write(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts));
     }
     if (watch.done) {
       if (watch.error) response.write(`${JSON.stringify({ type: "ERROR", object: statusOf(watch.error) })}\n`);
@@ -80,6 +90,11 @@ export async function streamWatch(
   };
   if (options.bookmarks) bookmark();
   response.once("close", finish);
-  watch.onFrame = pump;
+  // Changes that become durable together are sent together.
+  watch.onFrame = () => {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(pump);
+  };
   pump();
 }

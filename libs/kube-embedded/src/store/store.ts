@@ -25,7 +25,7 @@ interface Collection {
   readonly objects: Map<string, KubeObject>;
   /** Keys in the order lists are given; undefined after a key came or went. */
   sorted: readonly string[] | undefined;
-  byNamespace: Map<string, Set<string>>;
+  readonly byNamespace: Map<string, { readonly keys: Set<string>; sorted: readonly string[] | undefined }>;
   history: Change[];
   /** Bytes of the objects in `history`, as far as they are known. */
   historyBytes: number;
@@ -120,7 +120,12 @@ export class Store {
   keys(collection: string, namespace?: string): readonly string[] {
     const found = this.collections.get(collection);
     if (!found) return [];
-    if (namespace !== undefined) return [...(found.byNamespace.get(namespace) ?? [])].sort();
+    if (namespace !== undefined) {
+      const space = found.byNamespace.get(namespace);
+      if (!space) return [];
+      space.sorted ??= [...space.keys].sort();
+      return space.sorted;
+    }
     found.sorted ??= [...found.objects.keys()].sort();
     return found.sorted;
   }
@@ -296,12 +301,13 @@ export class Store {
     if (!previous) {
       found.sorted = undefined;
       const namespace = object.metadata.namespace ?? "";
-      let keys = found.byNamespace.get(namespace);
-      if (!keys) {
-        keys = new Set();
-        found.byNamespace.set(namespace, keys);
+      let space = found.byNamespace.get(namespace);
+      if (!space) {
+        space = { keys: new Set(), sorted: undefined };
+        found.byNamespace.set(namespace, space);
       }
-      keys.add(key);
+      space.keys.add(key);
+      space.sorted = undefined;
     }
     return previous;
   }
@@ -310,9 +316,11 @@ export class Store {
     if (!found.objects.delete(key)) return;
     found.sorted = undefined;
     const namespace = key.slice(0, key.indexOf("/"));
-    const keys = found.byNamespace.get(namespace);
-    keys?.delete(key);
-    if (keys?.size === 0) found.byNamespace.delete(namespace);
+    const space = found.byNamespace.get(namespace);
+    if (!space) return;
+    space.keys.delete(key);
+    space.sorted = undefined;
+    if (space.keys.size === 0) found.byNamespace.delete(namespace);
   }
 
   private restore(record: StoreRecord): void {

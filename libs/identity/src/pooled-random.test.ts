@@ -1,0 +1,33 @@
+import { randomBytes } from "node:crypto";
+import { pooledRandom } from "./index.js";
+
+it("gives every byte of its source once, in pieces of any size", () => {
+  let next = 0;
+  let calls = 0;
+  const counted = (size: number) => {
+    calls++;
+    const bytes = new Uint8Array(size);
+    new DataView(bytes.buffer).setUint32(0, next++);
+    for (let at = 4; at + 4 <= size; at += 4) new DataView(bytes.buffer).setUint32(at, next++);
+    return bytes;
+  };
+  const random = pooledRandom(counted);
+  const seen = new Set<number>();
+  for (let n = 0; n < 5_000; n++) {
+    const bytes = random(4);
+    seen.add(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
+  }
+  expect(seen.size).toBe(5_000);
+  expect(calls).toBe(5);
+  expect(random(10_000)).toHaveLength(10_000);
+});
+
+it("leaves what it has given to its owner", () => {
+  const random = pooledRandom(randomBytes);
+  const first = random(16);
+  const copy = Uint8Array.from(first);
+  first.fill(7);
+  random(16).fill(9);
+  expect(Buffer.from(random(16)).equals(Buffer.alloc(16, 9))).toBe(false);
+  expect(copy).toHaveLength(16);
+});
