@@ -9,6 +9,7 @@ import type { Logger, Metrics } from "@tiphys/telemetry";
 import { cronJobReconciler } from "./cron-job/reconciler.js";
 import { deploymentReconciler } from "./deployment/reconciler.js";
 import { endpointSliceReconciler, servicesOfPods } from "./endpoint-slices.js";
+import { endpointsMirrorReconciler, mirrorWatches } from "./endpoints-mirror.js";
 import {
   isStrayCandidate,
   jobReconciler,
@@ -118,7 +119,14 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
     types.services,
     "endpoint-slice-controller",
     (events) => endpointSliceReconciler({ informers, events }),
-    [owned(types.endpointSlices), servicesOfPods(informers)],
+    [owned(types.endpointSlices), servicesOfPods(informers), sameName(types.endpoints)],
+  );
+  add(
+    "endpointsmirror",
+    types.endpoints,
+    "endpoint-slice-mirroring-controller",
+    (events) => endpointsMirrorReconciler({ informers, events }),
+    mirrorWatches,
   );
   add("namespaces", types.namespaces, "namespace-controller", () => namespaceReconciler({ informers }), []);
   add(
@@ -155,6 +163,12 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
     ready: async () => controllers.map((controller) => controller.ready()).find((reason) => reason !== undefined),
   };
 }
+
+const sameName = (resource: ResourceType): Watch => ({
+  resource,
+  keys: ({ type, object: { metadata } }) =>
+    type === "added" ? [] : [{ namespace: metadata.namespace ?? "", name: metadata.name }],
+});
 
 const inNamespace = (resource: ResourceType, name: string): Watch => ({
   resource,

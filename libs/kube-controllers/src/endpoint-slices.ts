@@ -1,13 +1,15 @@
 import { canonicalJson, deepEqual } from "@tiphys/canonical-json";
 import type { Plan, Reconciler, Watch } from "@tiphys/controller";
 import { type EventRecorder, type Informers, matchesSelector } from "@tiphys/kube";
-import { controllerRef, type KubeObject, type ObjectKey, types } from "@tiphys/resources";
-import { isPodFinished, isPodReady } from "./shared.js";
+import { controllerRef, type KubeObject, keyOf, type ObjectKey, types } from "@tiphys/resources";
+import { endpointsWrites } from "./endpoints.js";
+import { conditionOf, isPodFinished, isPodReady } from "./shared.js";
 import { describeWrite, perform, type Write } from "./writes.js";
 
 const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
 const MANAGER = "endpointslice-controller.k8s.io";
 const SERVICE_NAME = "kubernetes.io/service-name";
+const ZONE = "topology.kubernetes.io/zone";
 const HEADLESS = "service.kubernetes.io/headless";
 /** Endpoints in one slice, as the original. */
 const SLICE = 100;
@@ -16,9 +18,13 @@ export interface ServiceState {
   readonly service: KubeObject;
   readonly pods: readonly KubeObject[];
   readonly slices: readonly KubeObject[];
+  /** The legacy object of the same name. */
+  readonly endpoints?: KubeObject | undefined;
+  /** Zone of a node by its name. */
+  readonly zoneOf?: (node: string) => string | undefined;
 }
 
-interface Port {
+export interface Port {
   readonly name: string;
   readonly port: number;
   readonly protocol: string;
@@ -32,6 +38,9 @@ export function endpointSliceReconciler(deps: {
 }): Reconciler<ServiceState, Write, KubeObject | undefined> {
   const pods = deps.informers.informer(types.pods);
   const slices = deps.informers.informer(types.endpointSlices);
+  const legacy = deps.informers.informer(types.endpoints);
+  const nodes = deps.informers.informer(types.nodes);
+  const zoneOf = (name: string) => nodes.get({ name })?.metadata.labels?.[ZONE];
   const writing = { client: deps.informers.client, events: deps.events, manager: "kube-controller-manager" };
   return {
     async observe(service) {
@@ -45,6 +54,8 @@ export function endpointSliceReconciler(deps: {
         slices: slices
           .byIndex("owner", service.metadata.uid ?? "")
           .filter((slice) => slice.metadata.labels?.[MANAGED_BY] === MANAGER),
+        endpoints: legacy.get(keyOf(service)),
+        zoneOf,
       };
     },
     plan: planEndpointSlices,
@@ -78,27 +89,30 @@ export function servicesOfPods(informers: Informers): Watch {
   };
 }
 
-export function planEndpointSlices({ service, pods, slices }: ServiceState): Plan<Write> {
-  const wanted = wantedSlices(service, pods);
+export function planEndpointSlices({ service, pods, slices, endpoints, zoneOf }: ServiceState): Plan<Write> {
+  const wanted = wantedSlices(service, pods, zoneOf ?? (() => undefined));
   const actions: Write[] = [];
+  const annotations = triggerOf(service, pods);
   const free = [...slices].sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
   for (const next of wanted) {
     // The ports tell slices apart: clients that follow one slice should see its addresses change, not its meaning.
     const at = free.findIndex((slice) => deepEqual(slice.ports ?? [], next.ports));
     const current = free.splice(Math.max(at, 0), 1)[0];
-    if (!current) actions.push(createSlice(service, next));
+    if (!current) actions.push(createSlice(service, next, annotations));
     else if (!deepEqual(current.ports ?? [], next.ports) || !deepEqual(current.endpoints ?? [], next.endpoints)) {
-      actions.push({ do: "patch", type: types.endpointSlices, object: current, body: { ...next } });
+      const body = { ...next, metadata: { annotations } };
+      actions.push({ do: "patch", type: types.endpointSlices, object: current, body });
     }
   }
   for (const object of free) actions.push({ do: "delete", type: types.endpointSlices, object });
+  actions.push(...endpointsWrites(service, pods, endpoints));
   const reasons = wanted.some((slice) => slice.endpoints.length > 0)
     ? []
     : [{ code: "NoEndpoints", message: "no pod with an address matches spec.selector", about: "spec.selector" }];
   return { actions, reasons };
 }
 
-function wantedSlices(service: KubeObject, pods: readonly KubeObject[]) {
+function wantedSlices(service: KubeObject, pods: readonly KubeObject[], zoneOf: (node: string) => string | undefined) {
   const groups = new Map<string, { ports: Port[]; endpoints: Record<string, unknown>[] }>();
   const sorted = [...pods].sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
   for (const pod of sorted) {
@@ -111,11 +125,14 @@ function wantedSlices(service: KubeObject, pods: readonly KubeObject[]) {
     const terminating = pod.metadata.deletionTimestamp !== undefined;
     const serving = isPodReady(pod);
     const always = service.spec.publishNotReadyAddresses === true;
+    const hostname = hostnameOf(service, pod);
+    const zone = pod.spec?.nodeName ? zoneOf(pod.spec.nodeName) : undefined;
     group.endpoints.push({
       addresses: [address],
       conditions: { ready: always || (serving && !terminating), serving, terminating },
-      ...(pod.spec?.hostname && pod.spec?.subdomain === service.metadata.name ? { hostname: pod.spec.hostname } : {}),
+      ...(hostname ? { hostname } : {}),
       ...(pod.spec?.nodeName ? { nodeName: pod.spec.nodeName } : {}),
+      ...(zone ? { zone } : {}),
       targetRef: {
         kind: "Pod",
         name: pod.metadata.name,
@@ -134,8 +151,19 @@ function wantedSlices(service: KubeObject, pods: readonly KubeObject[]) {
   });
 }
 
+/** The name that a headless Service gives a pod. */
+export const hostnameOf = (service: KubeObject, pod: KubeObject): string | undefined =>
+  pod.spec?.hostname && pod.spec?.subdomain === service.metadata.name ? pod.spec.hostname : undefined;
+
+/** When the last change happened that an address follows from. */
+export function triggerOf(service: KubeObject, pods: readonly KubeObject[]): Record<string, string> {
+  const times = pods.flatMap((pod) => conditionOf(pod, "Ready")?.lastTransitionTime ?? []);
+  const last = [service.metadata.creationTimestamp ?? "", ...times].sort().at(-1) ?? "";
+  return { "endpoints.kubernetes.io/last-change-trigger-time": last };
+}
+
 /** The Service's ports as this pod serves them; a port name the pod does not have is left out. */
-function portsOf(service: KubeObject, pod: KubeObject): Port[] {
+export function portsOf(service: KubeObject, pod: KubeObject): Port[] {
   const ports: Port[] = [];
   for (const { name = "", port, targetPort, protocol = "TCP", appProtocol } of service.spec.ports ?? []) {
     const number = typeof targetPort === "string" ? namedPort(pod, targetPort, protocol) : (targetPort ?? port);
@@ -154,7 +182,11 @@ function namedPort(pod: KubeObject, name: string, protocol: string): number | un
   return undefined;
 }
 
-function createSlice(service: KubeObject, content: { ports: Port[]; endpoints: Record<string, unknown>[] }): Write {
+function createSlice(
+  service: KubeObject,
+  { ports, endpoints }: { ports: Port[]; endpoints: Record<string, unknown>[] },
+  annotations: Record<string, string>,
+): Write {
   const { name, namespace = "", labels } = service.metadata;
   return {
     do: "create",
@@ -172,10 +204,12 @@ function createSlice(service: KubeObject, content: { ports: Port[]; endpoints: R
           [SERVICE_NAME]: name,
           ...(service.spec.clusterIP === "None" ? { [HEADLESS]: "" } : {}),
         },
+        annotations,
         ownerReferences: [controllerRef(service)],
       },
       addressType: "IPv4",
-      ...content,
+      endpoints,
+      ports: ports.length > 0 ? ports : null,
     },
   };
 }

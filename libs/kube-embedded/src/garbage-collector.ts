@@ -1,9 +1,10 @@
 import type { Clock } from "@tiphys/clock";
 import { messageOf } from "@tiphys/errors";
-import type { KubeObject, OwnerReference } from "@tiphys/resources";
+import { groupVersionOf, type KubeObject, type OwnerReference } from "@tiphys/resources";
 import { removeNow } from "./api/deletes.js";
-import type { Parts } from "./api/parts.js";
-import { rewrite } from "./api/writes.js";
+import { timestamp } from "./api/names.js";
+import type { Parts, WriteContext } from "./api/parts.js";
+import { create, rewrite } from "./api/writes.js";
 import type { Change } from "./store/store.js";
 
 interface Place {
@@ -12,6 +13,8 @@ interface Place {
   readonly name: string;
 }
 
+/** Warnings about owners in other namespaces; each pair gets one. */
+const MOST_TOLD = 1000;
 /** Objects handled before the event loop gets a turn. */
 const SLICE = 100;
 
@@ -24,6 +27,7 @@ export class GarbageCollector {
   /** Owner's uid → uids of its dependents. */
   private readonly dependents = new Map<string, Set<string>>();
   private readonly queue = new Set<string>();
+  private readonly told = new Set<string>();
   private working: Promise<void> | undefined;
   private stopped = false;
   private readonly unobserve: () => void;
@@ -124,18 +128,93 @@ export class GarbageCollector {
   }
 
   private collect(place: Place, object: KubeObject, owners: readonly OwnerReference[]): void {
-    const alive = owners.filter((owner) => this.places.has(owner.uid));
-    const waiting = alive.filter((owner) => this.waitsForDependents(owner.uid));
-    if (alive.length === 0) this.remove(place, object, "Background");
-    else if (alive.length < owners.length) {
+    const states = owners.map((owner) => ({ owner, state: this.stateOf(owner, object) }));
+    for (const { owner, state } of states) if (state === "misplaced") this.tell(object, owner);
+    const solid = states.filter(({ state }) => state === "solid" || state === "unknown").map(({ owner }) => owner);
+    if (solid.length === owners.length) return;
+    if (solid.length > 0) {
+      // Owners that are gone, or wait for this to go, are no owners beside one that stays.
       this.edit(place, object, (draft) => {
-        draft.metadata.ownerReferences = alive;
+        draft.metadata.ownerReferences = solid;
       });
-    } else if (waiting.length === alive.length) {
-      const foreground =
-        waiting.some((owner) => owner.blockOwnerDeletion) && this.dependents.has(object.metadata.uid ?? "");
-      this.remove(place, object, foreground ? "Foreground" : "Background");
+      return;
     }
+    const waiting = states.some(({ state }) => state === "waiting");
+    const foreground = waiting && this.dependents.has(object.metadata.uid ?? "");
+    const asked = object.metadata.finalizers ?? [];
+    const before = asked.includes("orphan")
+      ? "Orphan"
+      : asked.includes("foregroundDeletion")
+        ? "Foreground"
+        : "Background";
+    this.remove(place, object, foreground ? "Foreground" : before);
+  }
+
+  /**
+   * `waiting`: it is deleted in the foreground; `misplaced`: it lives in another namespace, which is as good as absent;
+   * `unknown`: of a kind that nobody knows here, so nothing can be said.
+   */
+  private stateOf(
+    owner: OwnerReference,
+    dependent: KubeObject,
+  ): "solid" | "waiting" | "absent" | "misplaced" | "unknown" {
+    const { group, version } = groupVersionOf(owner.apiVersion);
+    const kind = this.parts.kinds.byKind(group, version, owner.kind);
+    if (!kind) return "unknown";
+    const { namespace } = dependent.metadata;
+    if (kind.namespaced && namespace === undefined) {
+      this.tell(dependent, owner);
+      return "unknown";
+    }
+    const place = this.places.get(owner.uid);
+    if (!place || place.name !== owner.name || place.collection !== kind.collection) return "absent";
+    if (kind.namespaced && place.namespace !== namespace) return "misplaced";
+    return this.waitsForDependents(owner.uid) ? "waiting" : "solid";
+  }
+
+  /** Says to the user that an owner in another namespace owns nothing. */
+  private tell(dependent: KubeObject, owner: OwnerReference): void {
+    const { parts } = this;
+    const { namespace = "", name, uid = "" } = dependent.metadata;
+    const told = `${uid} ${owner.uid}`;
+    const events = parts.kinds.find("", "v1", "events");
+    if (!events || this.told.has(told) || this.told.size >= MOST_TOLD) return;
+    this.told.add(told);
+    const where = namespace || "default";
+    const now = timestamp(parts.clock.now());
+    const event = {
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { name: `${name.slice(0, 200)}.${Buffer.from(parts.random(8)).toString("hex")}`, namespace: where },
+      involvedObject: {
+        apiVersion: dependent.apiVersion,
+        kind: dependent.kind,
+        name,
+        uid,
+        ...(namespace ? { namespace } : {}),
+      },
+      type: "Warning",
+      reason: "OwnerRefInvalidNamespace",
+      message: `ownerRef [${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}, uid: ${owner.uid}] does not exist in namespace "${namespace}"`,
+      source: { component: "garbage-collector-controller" },
+      reportingComponent: "garbage-collector-controller",
+      reportingInstance: "",
+      firstTimestamp: now,
+      lastTimestamp: now,
+      count: 1,
+    };
+    const context: WriteContext = {
+      principal: { username: "system:serviceaccount:kube-system:generic-garbage-collector", groups: [] },
+      manager: "kube-controller-manager",
+      fieldValidation: "Ignore",
+      dryRun: false,
+      warn: () => {},
+    };
+    void this.clock
+      .track(create(parts, events, where, event, context))
+      .catch((error: unknown) =>
+        parts.log.debug("event of the garbage collector not written", { error: messageOf(error) }),
+      );
   }
 
   private waitsForDependents(uid: string): boolean {
@@ -185,7 +264,7 @@ export class GarbageCollector {
   private remove(
     { collection, namespace, name }: Place,
     object: KubeObject,
-    propagation: "Foreground" | "Background",
+    propagation: "Foreground" | "Background" | "Orphan",
   ): void {
     const kind = this.parts.kinds.ofCollection(collection);
     if (!kind) return;

@@ -11,6 +11,8 @@ export interface NodeState {
   readonly pods: readonly KubeObject[];
   /** When we last saw a sign of life of it, on our own clock. */
   readonly seenAt: Date;
+  /** Since when we watch: no time counts against a pod while nobody could have renewed anything. */
+  readonly since: Date;
 }
 
 /** How long a node may say nothing, unless its lease promises less often. */
@@ -19,7 +21,7 @@ const reported = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
 
 /** A silent node is not known to be ready; what that means for its pods is in taints and their tolerations. */
 export function planNode(state: NodeState, now: Date): Plan<Write> {
-  const { node, lease, pods, seenAt } = state;
+  const { node, lease, pods, seenAt, since } = state;
   if (node.metadata.deletionTimestamp) return { actions: [], reasons: [] };
   const grace = Math.max(GRACE_MS, (lease?.spec?.leaseDurationSeconds ?? 0) * 1000);
   const silentAt = new Date(seenAt.getTime() + grace);
@@ -43,7 +45,7 @@ export function planNode(state: NodeState, now: Date): Plan<Write> {
     actions.push(...pods.filter(isPodReady).map((pod) => markNotReady(pod, now)));
   }
   const taints = wantedTaints(node, conditions, now);
-  const eviction = evictions(pods, taints ?? node.spec?.taints ?? [], now);
+  const eviction = evictions(pods, taints ?? node.spec?.taints ?? [], since, now);
   actions.push(...eviction.writes);
   const times = [silentAt > now ? silentAt : undefined, eviction.next].filter((time) => time !== undefined);
   const first = times.sort((a, b) => a.getTime() - b.getTime())[0];
@@ -91,14 +93,19 @@ function markNotReady(pod: KubeObject, now: Date): Write {
 }
 
 /** Pods that a NoExecute taint drives out: at once, or when their toleration of it ends. */
-function evictions(pods: readonly KubeObject[], all: readonly Taint[], now: Date): { writes: Write[]; next?: Date } {
+function evictions(
+  pods: readonly KubeObject[],
+  all: readonly Taint[],
+  watched: Date,
+  now: Date,
+): { writes: Write[]; next?: Date } {
   const taints = all.filter(({ effect }) => effect === "NoExecute");
   const writes: Write[] = [];
   let next: Date | undefined;
   if (taints.length === 0) return { writes };
   for (const pod of pods) {
     if (pod.metadata.deletionTimestamp || isPodFinished(pod)) continue;
-    const at = evictedAt(pod, taints, now);
+    const at = evictedAt(pod, taints, watched, now);
     if (at === undefined) continue;
     if (at <= now) writes.push(...evict(pod, now));
     else if (!next || at < next) next = at;
@@ -106,7 +113,7 @@ function evictions(pods: readonly KubeObject[], all: readonly Taint[], now: Date
   return { writes, ...(next ? { next } : {}) };
 }
 
-function evictedAt(pod: KubeObject, taints: readonly Taint[], now: Date): Date | undefined {
+function evictedAt(pod: KubeObject, taints: readonly Taint[], watched: Date, now: Date): Date | undefined {
   let first: number | undefined;
   for (const taint of taints) {
     const tolerations = tolerationsOf(pod).filter((toleration) => tolerates(toleration, taint));
@@ -114,6 +121,7 @@ function evictedAt(pod: KubeObject, taints: readonly Taint[], now: Date): Date |
     const limits = tolerations.flatMap(({ tolerationSeconds }) => tolerationSeconds ?? []);
     if (limits.length === 0) continue;
     const since = Math.max(
+      watched.getTime(),
       taint.timeAdded ? Date.parse(taint.timeAdded) : now.getTime(),
       Date.parse(pod.metadata.creationTimestamp ?? "") || 0,
     );

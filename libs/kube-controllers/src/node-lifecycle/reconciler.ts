@@ -27,6 +27,7 @@ export function nodeLifecycle({ informers, events, clock }: Parts): {
   const nodes = informers.informer(types.nodes);
   const leases = informers.informer(types.leases, { namespace: LEASES });
   const writing = { client: informers.client, events, manager: "kube-controller-manager" };
+  const since = clock.now();
   /** What a node last said and when we heard it: clocks of nodes are not ours. */
   const heard = new Map<string, { said: string; at: Date }>();
   const hear = (name: string): Date => {
@@ -55,6 +56,7 @@ export function nodeLifecycle({ informers, events, clock }: Parts): {
           lease: leases.get({ namespace: LEASES, name }),
           pods: pods.byIndex("node", name),
           seenAt: hear(name),
+          since,
         };
       },
       plan: planNode,
