@@ -20,6 +20,7 @@ import { Kinds } from "./api/kinds.js";
 import { systemPriorityClasses } from "./api/priority.js";
 import { memoryClient } from "./client.js";
 import { CrdCleaner } from "./crd-cleaner.js";
+import { EventExpiry } from "./event-expiry.js";
 import { GarbageCollector } from "./garbage-collector.js";
 import { credentials } from "./pki/credentials.js";
 import { Store } from "./store/store.js";
@@ -118,6 +119,7 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
     const signer = new CertificateSigner(parts, keys, clock);
     const secrets = new TokenSecrets(parts, tokens, clock);
     const collector = new GarbageCollector(parts, clock);
+    const expiry = new EventExpiry(store, clock);
     const cleaner = new CrdCleaner(parts, clock);
     const open = new Set<Listening>();
     let stopping: Promise<void> | undefined;
@@ -153,6 +155,7 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
       stop() {
         stopping ??= (async () => {
           for (const listening of open) await listening.close();
+          expiry.stop();
           await collector.stop();
           await cleaner.stop();
           await aggregator.stop();
