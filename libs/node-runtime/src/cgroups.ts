@@ -25,6 +25,8 @@ export interface Cgroups {
   create(name: string, limits: ResourceLimits): Promise<ContainerGroup>;
   /** The group of a container that an earlier process of ours has started. */
   find(name: string): ContainerGroup;
+  /** Removes the node's own groups, as far as nothing runs in them. */
+  close(): Promise<void>;
 }
 
 const PERIOD_US = 100_000;
@@ -51,6 +53,7 @@ async function unified(node: string): Promise<Cgroups> {
   await mkdir(join(base, node), { recursive: true });
   await enable(base);
   await enable(join(base, node));
+  await sweep(join(base, node));
   const at = (name: string) => join(base, node, name);
   const group = (folder: string): ContainerGroup => ({
     join: [join(folder, "cgroup.procs")],
@@ -68,6 +71,7 @@ async function unified(node: string): Promise<Cgroups> {
       return group(at(name));
     },
     find: (name) => group(at(name)),
+    close: () => removeGroup(join(base, node)),
   };
 }
 
@@ -75,7 +79,10 @@ async function unified(node: string): Promise<Cgroups> {
 async function separate(node: string): Promise<Cgroups> {
   const controllers = ["memory", "cpu"].filter((name) => existsSync(join(ROOT, name, "cgroup.procs")));
   if (!controllers.includes("memory")) throw new Error("there is no memory controller");
-  for (const name of controllers) await mkdir(join(ROOT, name, "tiphys", node), { recursive: true });
+  for (const name of controllers) {
+    await mkdir(join(ROOT, name, "tiphys", node), { recursive: true });
+    await sweep(join(ROOT, name, "tiphys", node));
+  }
   const at = (controller: string, name: string) => join(ROOT, controller, "tiphys", node, name);
   const group = (name: string): ContainerGroup => ({
     join: controllers.map((controller) => join(at(controller, name), "cgroup.procs")).filter(existsSync),
@@ -99,12 +106,22 @@ async function separate(node: string): Promise<Cgroups> {
       return group(name);
     },
     find: group,
+    async close() {
+      for (const controller of controllers) await removeGroup(join(ROOT, controller, "tiphys", node));
+    },
   };
 }
 
 const quota = (cpu: number): number => Math.max(1000, Math.round(cpu * PERIOD_US));
 const text = (file: string): Promise<string> => readFile(file, "utf8").catch(() => "");
 const counted = (events: string): boolean => Number(/^oom_kill (\d+)$/m.exec(events)?.[1] ?? 0) > 0;
+
+/** Groups of containers that ended while nobody looked; those that still run cannot be removed. */
+async function sweep(folder: string): Promise<void> {
+  for (const inner of await readdir(folder, { withFileTypes: true })) {
+    if (inner.isDirectory()) await removeGroup(join(folder, inner.name));
+  }
+}
 
 async function removeGroup(folder: string): Promise<void> {
   for (const inner of await readdir(folder, { withFileTypes: true }).catch(() => [])) {

@@ -485,6 +485,7 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
       await Promise.all([...workers.values()].map((worker) => worker.stop(ends(worker.pod))));
       await Promise.all(drops);
       context.objects.stop();
+      await context.cgroups?.close();
       await events.flush();
       await server?.close();
     },
