@@ -162,3 +162,43 @@ describe("a SPDY session", () => {
     await server.closed;
   });
 });
+
+describe("a SPDY session and a peer that sends anything", () => {
+  const start = Buffer.concat([
+    encodeControl({ type: "syn-stream", id: 1, fin: false, block: new BlockWriter().encode({ streamtype: ["data"] }) }),
+    encodeControl({ type: "ping", id: 1 }),
+    Buffer.from([0, 0, 0, 1, 0, 0, 0, 4, 116, 101, 120, 116]),
+    encodeControl({ type: "window-update", id: 1, delta: 5 }),
+    encodeControl({ type: "goaway", lastId: 0, status: 0 }),
+  ]);
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])("always ends, and never throws (seed %i)", async (seed) => {
+    let state = seed * 2654435761;
+    const random = (below: number) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state % below;
+    };
+    for (let round = 0; round < 20; round++) {
+      const bytes = Buffer.concat([start, start]);
+      for (let i = 0; i < 1 + random(6); i++) bytes[random(bytes.length)] = random(256);
+      const [left, right] = pair();
+      const server = new SpdySession(right, {
+        role: "server",
+        maxStreams: 3,
+        onStream: (stream) => void stream.resume(),
+      });
+      left.resume();
+      left.on("error", () => {});
+      for (let at = 0; at < bytes.length; ) {
+        const size = 1 + random(40);
+        if (!left.destroyed) left.write(bytes.subarray(at, at + size));
+        at += size;
+      }
+      if (!left.destroyed) left.end();
+      // A frame that promises more than comes waits for the end of the connection.
+      await new Promise((resolve) => setImmediate(resolve));
+      left.destroy();
+      await server.closed;
+    }
+  });
+});

@@ -48,8 +48,8 @@ const withTerm = (env: Readonly<Record<string, string>>) => ({
  * True when a container's terminal is made inside of its sandbox, where its process group is one of the container's own;
  * shells with job control need that. Images of their own have no `script`.
  */
-const isInner = ({ kind }: Pick<PodContext, "kind">, command: Command): boolean =>
-  kind !== "process" && (command as { readonly root?: unknown }).root === undefined;
+const isInner = ({ kind }: Pick<PodContext, "kind">, { root }: Command): boolean =>
+  kind === "bubblewrap" && root === undefined;
 
 /** What starts a container, on a terminal when it asks for one. */
 export function terminalLaunch(
