@@ -113,6 +113,40 @@ function build(outside: Outside, world: WorldOf): Command {
       await standalone(command.args);
     });
 
+  const many = (value: string, before: string[] = []): string[] => [...before, value];
+  program
+    .command("render <path>")
+    .description(
+      "print the manifests of a folder or file: Helm, Kustomize, Jsonnet or plain; needs no cluster and no server",
+    )
+    .option("--name <release>", "name of the Helm release", "release-name")
+    .option("-n, --namespace <namespace>", "namespace of the release")
+    .option("-f, --values <file>", "values of a chart, again for more", many)
+    .option("--set <values>", "values by path: a.b=c,d={e,f}", many)
+    .option("--set-string <values>", "the same, always as texts", many)
+    .option("--set-file <values>", "the same, from files", many)
+    .option("--set-json <values>", "the same, as JSON", many)
+    .option("--set-literal <values>", "the same, taken letter by letter", many)
+    .option("--api-versions <versions>", "API versions that a chart may see", many)
+    .option("--kube-version <version>", "version of Kubernetes that a chart sees")
+    .option("--include-crds", "CRDs of charts, too")
+    .option("--skip-tests", "leave tests of charts out")
+    .option("--no-hooks", "leave hooks of charts out")
+    .option("--recurse", "folders below a plain folder, too")
+    .option("--include <glob>", "files of a plain folder")
+    .option("--exclude <glob>", "but not these")
+    .option("--ext-str <name=text>", "external variable of Jsonnet", many)
+    .option("--ext-code <name=code>", "the same, as a program", many)
+    .option("--tla-str <name=text>", "top-level argument of Jsonnet", many)
+    .option("--tla-code <name=code>", "the same, as a program", many)
+    .option("-J, --jpath <folder>", "library folder of Jsonnet", many)
+    .addOption(new Option("-o, --output <format>", "yaml or json").default("yaml"))
+    .action(async (path: string, o) => {
+      // Loaded when asked for: the engines are as large as the rest of the command.
+      const { render } = await import("./render.js");
+      out(render(path, o, () => outside.now().getTime()));
+    });
+
   const cluster = group(program, "cluster", "the embedded cluster: its state as one file");
   const clusterFile = (name: string, text: string) =>
     cluster

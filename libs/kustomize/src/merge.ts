@@ -1,6 +1,6 @@
 import { type Data, get, has, isMap, isScalar, put, textOf, withNulls } from "./data.js";
 import { fail } from "./errors.js";
-import table from "./generated/merge-keys.json" with { type: "json" };
+import { mergeKeys } from "./generated/merge-keys.js";
 
 /** How the lists of a type are merged: by the values of keys, or, without keys, by the elements themselves. */
 export interface MergeField {
@@ -14,7 +14,7 @@ export interface MergeSchema {
 }
 
 /** The types that kustomize has built in: those of Kubernetes 1.21. */
-export const builtinSchema: MergeSchema = table;
+export const builtinSchema: MergeSchema = mergeKeys;
 
 /** What a merge leaves of a value: `GONE` takes the field or element away. */
 const GONE = Symbol("gone");
