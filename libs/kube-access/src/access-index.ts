@@ -40,6 +40,9 @@ export interface HeldRules {
   readonly errors: readonly string[];
 }
 
+/** The namespace whose bindings count beside those of the cluster; "": none. */
+const scopeOf = (attributes: Attributes): string => (isPath(attributes) ? "" : (attributes.namespace ?? ""));
+
 const NO_BINDINGS: readonly Binding[] = [];
 
 /** Who a subject of a binding is, in the keys of a {@link Subjects} index; undefined: nobody. */
@@ -120,17 +123,45 @@ export class AccessIndex {
     this.scope(namespace).add(entry);
   }
 
+  /** Whether `user` may do it: the decision without its reason, for those who need none. */
+  allows(user: User, attributes: Attributes): boolean {
+    return this.allowing(user, attributes) !== undefined;
+  }
+
   authorize(user: User, attributes: Attributes): Decision {
+    const binding = this.allowing(user, attributes);
+    if (binding) return { allowed: true, reason: `RBAC: allowed by ${describe(binding, user)}` };
     const errors: string[] = [];
-    const namespace = isPath(attributes) ? "" : (attributes.namespace ?? "");
-    for (const binding of this.applying(user, namespace)) {
-      const rules = this.resolve(binding.roleRef, binding.namespace);
+    for (const { roleRef, namespace } of this.applying(user, scopeOf(attributes))) {
+      const rules = this.resolve(roleRef, namespace);
       if (typeof rules === "string") errors.push(rules);
-      else if (rules.some((rule) => ruleAllows(rule, attributes))) {
-        return { allowed: true, reason: `RBAC: allowed by ${describe(binding, user)}` };
-      }
     }
     return { allowed: false, reason: errors.length > 0 ? `RBAC: ${aggregate(errors)}` : "" };
+  }
+
+  /** The binding that allows it. On every request's way: nothing is made here. */
+  private allowing(user: User, attributes: Attributes): Binding | undefined {
+    const local = this.inNamespaces.get(scopeOf(attributes));
+    return this.allowingIn(this.everywhere, user, attributes) ?? (local && this.allowingIn(local, user, attributes));
+  }
+
+  private allowingIn(subjects: Subjects, { username, groups }: User, attributes: Attributes): Binding | undefined {
+    const found = this.first(subjects.of(`u:${username}`), attributes);
+    if (found) return found;
+    for (const group of groups) {
+      const byGroup = this.first(subjects.of(`g:${group}`), attributes);
+      if (byGroup) return byGroup;
+    }
+    return undefined;
+  }
+
+  private first(bindings: readonly Binding[], attributes: Attributes): Binding | undefined {
+    for (const binding of bindings) {
+      const rules = this.resolve(binding.roleRef, binding.namespace);
+      if (typeof rules === "string") continue;
+      for (const rule of rules) if (ruleAllows(rule, attributes)) return binding;
+    }
+    return undefined;
   }
 
   /** Every rule that applies to `user` in `namespace` ("": cluster-wide ones alone). */
