@@ -115,22 +115,7 @@ function headOf(value: unknown): Head {
 const listed = (text: string | undefined): string[] =>
   text === undefined ? [] : text.split(",").map((part) => trimSpace(part).toLowerCase());
 
-const parsed = new Map<string, unknown>();
-const MAX_CACHED = 2000;
-const MAX_CACHED_TEXT = 20_000;
-
-/** The object of a document. The same text is parsed once: most of a chart is the same from render to render. */
-function parseDocument(text: string): unknown {
-  const known = parsed.get(text);
-  if (known !== undefined) return structuredClone(known);
-  const value = parseYamlDocuments(text)[0]?.value ?? null;
-  if (text.length <= MAX_CACHED_TEXT) {
-    if (parsed.size >= MAX_CACHED) parsed.clear();
-    parsed.set(text, value);
-    return structuredClone(value);
-  }
-  return value;
-}
+const parseDocument = (text: string): unknown => parseYamlDocuments(text)[0]?.value ?? null;
 
 /** Objects and hooks of rendered files, each in the order in which Helm installs them. Throws a {@link ChartError}. */
 export function sortManifests(files: ReadonlyMap<string, string>): {

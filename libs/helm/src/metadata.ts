@@ -1,5 +1,5 @@
 import { messageOf } from "@tiphys/errors";
-import { basePath, GoMap, type GoValue, parseVersion, quote } from "@tiphys/template";
+import { basePath, compareStrings, GoMap, type GoValue, parseVersion, quote } from "@tiphys/template";
 import { parseYamlDocuments } from "@tiphys/yaml";
 import { ChartError } from "./errors.js";
 import { sanitize } from "./strings.js";
@@ -61,11 +61,13 @@ class Reader {
     private readonly type: string,
   ) {}
 
-  /** A member by its name, or by its name in other letters of case, as Go's JSON reader finds it. */
+  /** A member by its name in any letters of case: Go's JSON reader takes them all, in their order, and the last one stays. */
   get(name: string): unknown {
-    if (Object.hasOwn(this.object, name)) return this.object[name];
     const lower = name.toLowerCase();
-    const key = Object.keys(this.object).find((each) => each.toLowerCase() === lower);
+    const key = Object.keys(this.object)
+      .filter((each) => each.toLowerCase() === lower)
+      .sort(compareStrings)
+      .at(-1);
     return key === undefined ? undefined : this.object[key];
   }
 

@@ -20,16 +20,16 @@ export function parseSet(text: string, into: Values, kind: SetKind, readFile?: (
   try {
     while (parser.key(into, 0) === "more");
   } catch (error) {
-    if (error instanceof EndError) return;
+    if (error === END) return;
     throw error;
   }
 }
 
-/** The end of the text where nothing more is needed. */
-class EndError extends Error {}
+/** The end of the text where nothing more is needed; every text ends so, which makes an Error too dear. */
+const END = Symbol("EOF");
 
 const end = (): never => {
-  throw new EndError("EOF");
+  throw END;
 };
 
 class Parser {

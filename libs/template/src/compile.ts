@@ -15,7 +15,15 @@ import { fieldOf, methodOf } from "./fields.js";
 import { formatValue } from "./fmt.js";
 import type { Tree } from "./parser.js";
 import { iterate } from "./range.js";
-import type { CompiledTemplate, Eval, Exec, FunctionTable, GoFunction, State } from "./state.js";
+import {
+  type CompiledTemplate,
+  type Eval,
+  type Exec,
+  type FunctionTable,
+  type GoFunction,
+  type State,
+  TEMPLATE_WEIGHT,
+} from "./state.js";
 import { quote } from "./strconv.js";
 import { GoFunc, GoInt, GoStruct, type GoValue, int, isTrue, type ParamType, paramTypeName, typeOf } from "./values.js";
 
@@ -105,8 +113,12 @@ class Compiler {
       state.step();
       state.node = node;
       const result = value(state, vars, dot);
-      if (isTrue(result)) return then(state, vars, isWith ? result : dot);
-      return otherwise ? otherwise(state, vars, dot) : 0;
+      const chosen = isTrue(result) ? then : otherwise;
+      if (!chosen) return 0;
+      state.enter(1);
+      const signal = chosen(state, vars, isWith && chosen === then ? result : dot);
+      state.depth--;
+      return signal;
     };
   }
 
@@ -128,6 +140,7 @@ class Compiler {
       if (!assign) for (const variable of decl) vars[variable.slot] = collection;
       else for (const variable of decl) vars[check(state, variable)] = collection;
       let signal: 0 | 1 | 2 = 0;
+      state.enter(1);
       const ran = iterate(state, collection, decl.length, (key, element) => {
         state.step();
         if (second) {
@@ -137,6 +150,7 @@ class Compiler {
         signal = body(state, vars, element);
         return signal === 1;
       });
+      state.depth--;
       if (ran || !otherwise) return 0;
       return otherwise(state, vars, dot);
     };
@@ -154,7 +168,9 @@ class Compiler {
       inner[0] = next;
       const outer = state.template;
       state.template = template.name;
+      state.enter(TEMPLATE_WEIGHT);
       template.run(state, inner, next);
+      state.depth -= TEMPLATE_WEIGHT;
       state.template = outer;
       return 0;
     };

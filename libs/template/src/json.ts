@@ -8,7 +8,7 @@ export interface MarshalOptions {
   readonly indent?: string;
 }
 
-const DEPTH = 1000;
+const DEPTH = 250;
 
 /** Go's json.Marshal: keys sorted, `<>&` escaped. Throws a {@link FunctionError} for what has no JSON form. */
 export function marshalJson(value: GoValue, { escapeHtml = true, indent = "" }: MarshalOptions = {}): string {

@@ -31,8 +31,8 @@ export interface ParseOptions {
 }
 
 /** Deepest nesting of parentheses and of control structures. */
-const MAX_EXPRESSION_DEPTH = 10_000;
-const MAX_NESTING = 1_000;
+const MAX_EXPRESSION_DEPTH = 300;
+const MAX_NESTING = 300;
 
 /**
  * Parses a text into its definitions, by name; the text itself is the definition `name`.

@@ -46,12 +46,17 @@ export type Signal = 0 | 1 | 2;
 export type Exec = (state: State, vars: GoValue[], dot: GoValue) => Signal;
 export type Eval = (state: State, vars: GoValue[], dot: GoValue) => GoValue;
 
+/** Depth of a run at most; a template counts {@link TEMPLATE_WEIGHT}, a branch or loop one. */
+const MAX_DEPTH = 1600;
+export const TEMPLATE_WEIGHT = 4;
+
 /** One run of a template: its output, its place for errors, what is left of its fuel. */
 export class State {
   out = "";
   /** Where the run is, for errors. */
   node: Node | undefined;
   template = "";
+  depth = 0;
   steps: number;
   readonly size: number;
   /** Whatever functions of the embedder keep for one run. */
@@ -84,6 +89,12 @@ export class State {
     if (this.out.length > this.size) this.stop(`the output is longer than ${this.size} characters`);
   }
 
+  /** Goes deeper: into a template, a branch or a loop. The JavaScript stack is never filled, since V8 may end the process then. */
+  enter(weight: number): void {
+    this.depth += weight;
+    if (this.depth > MAX_DEPTH) this.stop("templates call each other too deeply");
+  }
+
   /** Refuses a text or list of that size before it is built. */
   checkSize(size: number): void {
     if (size > this.size) this.stop(`a value is larger than ${this.size}`);
@@ -100,12 +111,14 @@ export class State {
     this.template = name;
     this.set = set;
     this.step();
+    this.enter(TEMPLATE_WEIGHT);
     const vars = new Array<GoValue>(template.slots);
     vars[0] = dot;
     try {
       template.run(this, vars, dot);
       return joinBytes(this.out);
     } finally {
+      this.depth -= TEMPLATE_WEIGHT;
       this.out = out;
       this.node = node;
       this.template = outer;

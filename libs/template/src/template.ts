@@ -25,6 +25,18 @@ export interface TemplatesOptions {
 /** Parsed text: its definitions, ready to be added to any set of templates with the same functions. */
 export type Parsed = ReadonlyMap<string, { readonly template: CompiledTemplate; readonly empty: boolean }>;
 
+const tables = new WeakMap<Readonly<Record<string, GoFunction>>, FunctionTable>();
+
+/** The functions by name, Go's own among them; made once for each set of functions. */
+function tableOf(functions: Readonly<Record<string, GoFunction>>): FunctionTable {
+  let table = tables.get(functions);
+  if (!table) {
+    table = new Map(Object.entries({ ...builtins, ...functions }));
+    tables.set(functions, table);
+  }
+  return table;
+}
+
 /** Templates that know each other. */
 export class Templates implements TemplateSet {
   private readonly known = new Map<string, { readonly template: CompiledTemplate; readonly empty: boolean }>();
@@ -35,7 +47,7 @@ export class Templates implements TemplateSet {
     /** A set around this one, whose templates are known here too. */
     private readonly outer?: Templates,
   ) {
-    this.table = outer?.table ?? new Map(Object.entries({ ...builtins, ...options.functions }));
+    this.table = outer?.table ?? tableOf(options.functions ?? {});
   }
 
   /** Parses a text under a name, without adding it. Throws a `ParseError`. */

@@ -26,7 +26,7 @@ export function toGoYaml(value: unknown, options: GoYamlOptions = {}): string {
   return writer.out.endsWith("\n") ? writer.out : `${writer.out}\n`;
 }
 
-const DEPTH = 1000;
+const DEPTH = 250;
 
 class Writer {
   out = "";
