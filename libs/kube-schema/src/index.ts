@@ -13,6 +13,7 @@ export { type CompiledSchema, compileSchema } from "./custom/compile.js";
 export { type Decoded, decode } from "./decode.js";
 export { definition } from "./definitions.js";
 export { type FieldError, type FieldErrorReason, invalidMessage } from "./field-error.js";
+export { dropGated } from "./gated.js";
 export * from "./kinds.js";
 export { openApiV2Document, openApiV3Document, type ServedCrd } from "./openapi.js";
 export * from "./schema.js";

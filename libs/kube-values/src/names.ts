@@ -30,8 +30,12 @@ const rule =
   (name) => [...(name.length > size ? [longest(size, unit)] : []), ...(pattern.test(name) ? [] : [text])];
 
 export const isDnsSubdomain = rule(dnsSubdomain, 253, subdomainText);
-export const isDnsLabel = rule(dnsLabel, 63, labelText);
 export const isDns1035Label = rule(dns1035, 63, label1035Text);
+const plainLabel = rule(dnsLabel, 63, labelText);
+export const isDnsLabel: NameRule = (name) =>
+  plainLabel(name).map((problem) =>
+    problem === labelText && dnsSubdomain.test(name) ? "must not contain dots" : problem,
+  );
 
 /** Names that are one part of a path: RBAC objects. */
 export const isPathSegment: NameRule = (name) => {
@@ -61,7 +65,7 @@ export const isQualifiedName: NameRule = (text) => {
 
 /** Keys of ConfigMaps and Secrets. */
 export const isConfigKey: NameRule = (key) => {
-  const problems = key.length > 253 ? [longest(253)] : [];
+  const problems = key.length > 253 ? [longest(253, "characters")] : [];
   if (!configKey.test(key)) {
     problems.push(
       "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",

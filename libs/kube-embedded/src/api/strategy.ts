@@ -1,4 +1,5 @@
 import { clone, deepEqual } from "@tiphys/canonical-json";
+import { dropGated } from "@tiphys/kube-schema";
 import type { KubeObject } from "@tiphys/resources";
 import type { ServedKind } from "./kinds.js";
 
@@ -78,6 +79,7 @@ export function prepareCreate(kind: ServedKind, object: KubeObject): void {
     if (status) object["status"] = status;
   }
   completions[kind.collection]?.(object);
+  if (kind.builtin) dropGated(kind.builtin, object);
   if (kind.collection === "/namespaces") {
     const finalizers: string[] = object["spec"]?.finalizers ?? [];
     if (!finalizers.includes("kubernetes")) {
@@ -149,6 +151,7 @@ export function prepareUpdate(
     };
   }
   const next: KubeObject = { ...object, metadata: { ...object.metadata } };
+  if (kind.builtin) dropGated(kind.builtin, next);
   if (kind.hasStatus) {
     if (old["status"] === undefined) delete next["status"];
     else next["status"] = old["status"];

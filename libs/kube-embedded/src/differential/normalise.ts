@@ -68,7 +68,7 @@ const sortedCauses = (message: string): string =>
     /( is invalid: |^)\[(.*)\]$/s,
     (_, head: string, causes: string) =>
       `${head}[${causes
-        .split(/, (?=[a-z<][\w.[\]<>]*: )/i)
+        .split(/, (?=[a-z<](?:[\w.<>]|\[[^\]]*\])*: )/i)
         .sort()
         .join(", ")}]`,
   );

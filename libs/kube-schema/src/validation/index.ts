@@ -4,9 +4,10 @@ import { type FieldError, forbidden } from "../field-error.js";
 import type { BuiltinKind } from "../kinds.js";
 import { validateCertificateRequest } from "./certificates.js";
 import { validateCrd } from "./crd.js";
+import * as jobs from "./jobs.js";
 import { validateMetadata } from "./metadata.js";
 import * as others from "./others.js";
-import { validatePodSpec, validatePodUpdate } from "./pod.js";
+import { validateClaimSpec, validatePod, validatePodUpdate } from "./pod/index.js";
 import { validateByDefinition } from "./required.js";
 import { isAddress, systemChecks } from "./system.js";
 import * as workloads from "./workloads.js";
@@ -14,7 +15,9 @@ import * as workloads from "./workloads.js";
 type Validator = (object: KubeObject, old?: KubeObject) => FieldError[];
 
 const validators: Readonly<Record<string, Validator>> = {
-  "/Pod": (pod, old) => (old === undefined ? validatePodSpec(pod["spec"], "spec") : validatePodUpdate(pod, old)),
+  "/Pod": (pod, old) => (old === undefined ? validatePod(pod) : validatePodUpdate(pod, old)),
+  "/ReplicationController": workloads.validateController,
+  "/PersistentVolumeClaim": ({ spec }) => validateClaimSpec(spec ?? {}, "spec"),
   "/PodTemplate": ({ template }) => workloads.validateTemplate(template, "template"),
   "/ConfigMap": others.validateConfigMap,
   "/Secret": others.validateSecret,
@@ -24,8 +27,8 @@ const validators: Readonly<Record<string, Validator>> = {
   "apps/StatefulSet": workloads.validateStatefulSet,
   "apps/DaemonSet": workloads.validateDaemonSet,
   "policy/PodDisruptionBudget": workloads.validateDisruptionBudget,
-  "batch/Job": workloads.validateJob,
-  "batch/CronJob": workloads.validateCronJob,
+  "batch/Job": jobs.validateJob,
+  "batch/CronJob": jobs.validateCronJob,
   "networking.k8s.io/Ingress": others.validateIngress,
   "networking.k8s.io/NetworkPolicy": others.validateNetworkPolicy,
   "rbac.authorization.k8s.io/Role": others.validateRole,

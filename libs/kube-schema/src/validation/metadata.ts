@@ -30,7 +30,7 @@ export function validateMetadata(
   if (namespaced && !metadata.namespace) errors.push(required("metadata.namespace"));
   else if (!namespaced && metadata.namespace) errors.push(forbidden("metadata.namespace", "not allowed on this type"));
   errors.push(...validateLabels(metadata.labels, "metadata.labels"));
-  errors.push(...validateAnnotations(metadata.annotations));
+  errors.push(...validateAnnotations(metadata.annotations, "metadata.annotations"));
   errors.push(...validateOwners(metadata.ownerReferences ?? []));
   for (const [at, finalizer] of (metadata.finalizers ?? []).entries()) {
     for (const problem of isQualifiedName(finalizer)) errors.push(invalid("metadata.finalizers", finalizer, problem));
@@ -67,15 +67,14 @@ export function validateMetadata(
 const standardFinalizers = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
 const problemless = (finalizer: string): boolean => isQualifiedName(finalizer).length === 0;
 
-function validateAnnotations(annotations: Record<string, string> | undefined): FieldError[] {
+export function validateAnnotations(annotations: Record<string, string> | undefined, path: string): FieldError[] {
   const errors: FieldError[] = [];
   let size = 0;
   for (const [key, value] of Object.entries(annotations ?? {})) {
-    for (const problem of isQualifiedName(key.toLowerCase()))
-      errors.push(invalid("metadata.annotations", key, problem));
+    for (const problem of isQualifiedName(key.toLowerCase())) errors.push(invalid(path, key, problem));
     size += key.length + value.length;
   }
-  if (size > annotationBytes) errors.push(tooLong("metadata.annotations", annotationBytes));
+  if (size > annotationBytes) errors.push(tooLong(path, annotationBytes));
   return errors;
 }
 

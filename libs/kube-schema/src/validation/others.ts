@@ -4,7 +4,7 @@ import { isConfigKey, isDns1035Label, isDnsLabel, isDnsSubdomain, isPortNumber }
 import type { KubeObject } from "@tiphys/resources";
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, tooLong } from "../field-error.js";
 import { validateLabels, validateSelector } from "./metadata.js";
-import { validatePort } from "./pod.js";
+import { validatePort } from "./pod/index.js";
 
 const largestMap = 1024 * 1024;
 const immutable = "field is immutable";

@@ -1,20 +1,35 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas and defaulted before
 import { deepEqual } from "@tiphys/canonical-json";
-import { InvalidScheduleError, isTimeZone, parseSchedule } from "@tiphys/cron";
+import { isDnsLabel } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { type FieldError, forbidden, invalid, notSupported, required } from "../field-error.js";
-import { selects, validateLabels, validateSelector } from "./metadata.js";
-import { validatePodSpec } from "./pod.js";
+import { selects, validateAnnotations, validateLabels, validateSelector } from "./metadata.js";
+import { Found, validateClaimSpec, validatePodSpec } from "./pod/index.js";
 
 const nonNegative = "must be greater than or equal to 0";
 const immutable = "field is immutable";
 
-export function validateTemplate(template: any, path: string, restartPolicies?: string[]): FieldError[] {
+/** A pod template. `owner` names the kind in messages whose pods never end by themselves. */
+export function validateTemplate(template: any, path: string, owner?: string): FieldError[] {
   if (!template) return [required(path)];
-  return [
-    ...validateLabels(template.metadata?.labels, `${path}.labels`),
-    ...validatePodSpec(template.spec, `${path}.spec`, restartPolicies),
+  const { metadata, spec } = template;
+  const errors = [
+    ...validateLabels(metadata?.labels, `${path}.labels`),
+    ...validateAnnotations(metadata?.annotations, `${path}.annotations`),
+    ...validatePodSpec(spec, `${path}.spec`),
   ];
+  if (spec?.ephemeralContainers?.length) {
+    errors.push(forbidden(`${path}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template"));
+  }
+  if (owner === undefined) return errors;
+  if (spec?.restartPolicy !== "Always") {
+    errors.push(notSupported(`${path}.spec.restartPolicy`, spec?.restartPolicy ?? "", ["Always"]));
+  }
+  if (spec?.activeDeadlineSeconds !== undefined) {
+    const problem = `activeDeadlineSeconds in ${owner} is not Supported`;
+    errors.push(forbidden(`${path}.spec.activeDeadlineSeconds`, problem));
+  }
+  return errors;
 }
 
 export function counts(spec: any, fields: readonly string[], path = "spec"): FieldError[] {
@@ -26,13 +41,16 @@ export function counts(spec: any, fields: readonly string[], path = "spec"): Fie
 const isEmptySelector = (selector: any): boolean =>
   Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0;
 
+/** A selector as messages show it. */
+const shownSelector = (selector: any): unknown => selector;
+
 /** The selector every workload has to have, matching its own template. */
 function validateOwnSelector(spec: any, kind: string): FieldError[] {
   const { selector } = spec;
   if (!selector) return [required("spec.selector")];
   const errors = validateSelector(selector, "spec.selector");
   if (isEmptySelector(selector))
-    errors.push(invalid("spec.selector", selector, `empty selector is invalid for ${kind}`));
+    errors.push(invalid("spec.selector", shownSelector(selector), `empty selector is invalid for ${kind}`));
   return errors;
 }
 
@@ -48,9 +66,7 @@ function changed(object: KubeObject, old: KubeObject | undefined, field: string)
   return [invalid(`spec.${field}`, object["spec"]?.[field] ?? null, immutable)];
 }
 
-const always = ["Always"];
-
-function validateAmount(value: unknown, path: string): FieldError[] {
+export function validateAmount(value: unknown, path: string): FieldError[] {
   if (typeof value === "number") return value < 0 ? [invalid(path, value, nonNegative)] : [];
   if (typeof value !== "string") return [];
   if (!/^[0-9]+%$/.test(value)) {
@@ -72,7 +88,7 @@ export function validateDeployment(object: KubeObject, old?: KubeObject): FieldE
   const spec = object["spec"] ?? {};
   const errors = counts(spec, ["replicas"]);
   errors.push(...validateOwnSelector(spec, "deployment"));
-  errors.push(...validateTemplateMatches(spec), ...validateTemplate(spec.template, "spec.template", always));
+  errors.push(...validateTemplateMatches(spec), ...validateTemplate(spec.template, "spec.template", "ReplicaSet"));
   const { type, rollingUpdate } = spec.strategy ?? {};
   if (type === "Recreate") {
     if (rollingUpdate)
@@ -110,7 +126,7 @@ export function validateReplicaSet(object: KubeObject, old?: KubeObject): FieldE
     ...counts(spec, ["replicas", "minReadySeconds"]),
     ...validateOwnSelector(spec, "deployment"),
     ...validateTemplateMatches(spec),
-    ...validateTemplate(spec.template, "spec.template", always),
+    ...validateTemplate(spec.template, "spec.template", "ReplicaSet"),
     ...changed(object, old, "selector"),
   ];
 }
@@ -134,12 +150,29 @@ export function validateStatefulSet(object: KubeObject, old?: KubeObject): Field
       invalid("spec.podManagementPolicy", spec.podManagementPolicy, `must be '${policies[0]}' or '${policies[1]}'`),
     );
   }
-  if (spec.updateStrategy?.type !== "RollingUpdate" && spec.updateStrategy?.type !== "OnDelete") {
-    errors.push(invalid("spec.updateStrategy", spec.updateStrategy ?? null, "must be 'RollingUpdate' or 'OnDelete'"));
+  errors.push(...validateSetStrategy(spec.updateStrategy ?? {}));
+  const retention = spec.persistentVolumeClaimRetentionPolicy;
+  for (const field of ["whenDeleted", "whenScaled"]) {
+    if (!retention || retention[field] === "Retain" || retention[field] === "Delete") continue;
+    const here = `spec.persistentVolumeClaimRetentionPolicy.${field}`;
+    errors.push(notSupported(here, retention[field] ?? "", ["Retain", "Delete"]));
+  }
+  if (old === undefined) {
+    for (const [at, claim] of (spec.volumeClaimTemplates ?? []).entries()) {
+      errors.push(...validateClaimSpec(claim.spec ?? {}, `spec.volumeClaimTemplates[${at}].spec`));
+    }
+    if (spec.serviceName) {
+      for (const problem of isDnsLabel(spec.serviceName)) {
+        errors.push(invalid("spec.serviceName", spec.serviceName, problem));
+      }
+    }
   }
   errors.push(...counts(spec, ["replicas", "minReadySeconds"]));
+  if (spec.ordinals) errors.push(...counts(spec.ordinals, ["start"], "spec.ordinals"));
   errors.push(...validateOwnSelector(spec, "statefulset"), ...validateTemplateMatches(spec));
-  errors.push(...validateTemplate(spec.template, "spec.template", always));
+  errors.push(...validateTemplate(withClaims(spec), "spec.template", "StatefulSet"));
+  // Labels are looked at a second time by the original.
+  errors.push(...validateLabels(spec.template?.metadata?.labels, "spec.template.labels"));
   if (old !== undefined) {
     const fixed = (one: any) =>
       Object.fromEntries(Object.entries(one ?? {}).filter(([key]) => !statefulSetMutable.includes(key)));
@@ -155,92 +188,99 @@ export function validateStatefulSet(object: KubeObject, old?: KubeObject): Field
   return errors;
 }
 
+/** The template as its pods will be: with the volumes of the claims, and without names that every pod gets anew. */
+function withClaims({ template, volumeClaimTemplates = [] }: any): any {
+  if (!template?.spec) return template;
+  const names = new Set(volumeClaimTemplates.map(({ metadata }: any) => metadata?.name));
+  const { subdomain: _, hostname: __, ...rest } = template.spec;
+  const claims = [...names].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  const volumes = [...claims, ...(rest.volumes ?? []).filter(({ name }: any) => !names.has(name))];
+  return { ...template, spec: { ...rest, ...(volumes.length > 0 ? { volumes } : {}) } };
+}
+
+function validateSetStrategy({ type, rollingUpdate }: any): FieldError[] {
+  const path = "spec.updateStrategy";
+  if (type === "OnDelete") {
+    if (!rollingUpdate) return [];
+    const shown = { Partition: rollingUpdate.partition ?? 0, MaxUnavailable: rollingUpdate.maxUnavailable ?? null };
+    return [invalid(`${path}.rollingUpdate`, shown, "only allowed for updateStrategy 'RollingUpdate'")];
+  }
+  if (type !== "RollingUpdate") {
+    if (!type) return [required(path)];
+    const shown = { Type: type, RollingUpdate: rollingUpdate ?? null };
+    return [invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'")];
+  }
+  const errors = counts(rollingUpdate, ["partition"], `${path}.rollingUpdate`);
+  const most = rollingUpdate?.maxUnavailable;
+  if (most === undefined) return errors;
+  const at = `${path}.rollingUpdate.maxUnavailable`;
+  errors.push(...validateAmount(most, at));
+  if (percent(most) === 0) errors.push(invalid(at, most, "cannot be 0"));
+  if (typeof most === "string" && percent(most) > 100) errors.push(invalid(at, most, "must not be greater than 100%"));
+  return errors;
+}
+
+function validateDaemonStrategy(strategy: any): FieldError[] {
+  const { type, rollingUpdate } = strategy;
+  const path = "spec.updateStrategy";
+  if (type === "OnDelete") return [];
+  if (type !== "RollingUpdate") {
+    const shown = { Type: type ?? "", RollingUpdate: rollingUpdate ?? null };
+    return [notSupported(path, shown, ["RollingUpdate", "OnDelete"])];
+  }
+  if (!rollingUpdate) return [required(`${path}.rollingUpdate`)];
+  const errors: FieldError[] = [];
+  const { maxUnavailable, maxSurge } = rollingUpdate;
+  for (const [field, value] of Object.entries({ maxUnavailable, maxSurge })) {
+    const at = `${path}.rollingUpdate.${field}`;
+    errors.push(...validateAmount(value, at));
+    if (typeof value === "string" && percent(value) > 100) {
+      errors.push(invalid(at, value, "must not be greater than 100%"));
+    }
+  }
+  if (percent(maxUnavailable) !== 0 && percent(maxSurge) !== 0) {
+    const problem = "may not be set when maxUnavailable is non-zero";
+    errors.push(invalid(`${path}.rollingUpdate.maxSurge`, maxSurge, problem));
+  } else if (percent(maxUnavailable) === 0 && percent(maxSurge) === 0) {
+    errors.push(required(`${path}.rollingUpdate.maxUnavailable`, "cannot be 0 when maxSurge is 0"));
+  }
+  return errors;
+}
+
 export function validateDaemonSet(object: KubeObject, old?: KubeObject): FieldError[] {
   const spec = object["spec"] ?? {};
+  const errors = validateSelector(spec.selector, "spec.selector");
+  errors.push(...validateTemplateMatches(spec));
+  if (spec.selector && isEmptySelector(spec.selector)) {
+    errors.push(invalid("spec.selector", shownSelector(spec.selector), "empty selector is invalid for daemonset"));
+  }
   return [
-    ...validateOwnSelector(spec, "daemonset"),
-    ...validateTemplateMatches(spec),
-    ...validateTemplate(spec.template, "spec.template", always),
+    ...errors,
+    ...validateTemplate(spec.template, "spec.template", "DaemonSet"),
     ...counts(spec, ["minReadySeconds", "revisionHistoryLimit"]),
+    ...validateDaemonStrategy(spec.updateStrategy ?? {}),
     ...changed(object, old, "selector"),
   ];
 }
 
-const jobPolicies = ["OnFailure", "Never"];
-
-function validateJobSpec(spec: any, path: string): FieldError[] {
-  const errors = counts(
-    spec,
-    ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"],
-    path,
-  );
-  const template = spec.template;
-  if (!template) return [...errors, required(`${path}.template`)];
-  errors.push(...validateTemplate(template, `${path}.template`));
-  const policy = template.spec?.restartPolicy;
-  if (policy === "Always") {
-    errors.push(
-      required(
-        `${path}.template.spec.restartPolicy`,
-        `valid values: ${jobPolicies.map((one) => JSON.stringify(one)).join(", ")}`,
-      ),
-    );
-  }
-  if (spec.completionMode === "Indexed" && spec.completions === undefined) {
-    errors.push(required(`${path}.completions`, "when completion mode is Indexed"));
-  }
-  return errors;
-}
-
-export function validateJob(object: KubeObject, old?: KubeObject): FieldError[] {
+/** A ReplicationController, whose selector is plain labels. */
+export function validateController(object: KubeObject): FieldError[] {
   const spec = object["spec"] ?? {};
-  const errors = validateJobSpec(spec, "spec");
-  if (old !== undefined) {
-    for (const field of ["completions", "selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex"]) {
-      errors.push(...changed(object, old, field));
-    }
-    // A suspended job that has not started may still be scheduled elsewhere.
-    if (!(old["spec"]?.suspend && !old["status"]?.startTime)) errors.push(...changed(object, old, "template"));
-  }
-  return errors;
-}
-
-/** What is wrong with a schedule, in the words of the original. */
-function scheduleProblems(schedule: string): string[] {
-  try {
-    parseSchedule(schedule);
-    return [];
-  } catch (error) {
-    return [error instanceof InvalidScheduleError ? error.problem : String(error)];
-  }
-}
-
-function zoneProblem(zone: string): string | undefined {
-  if (zone === "") return "timeZone must be nil or non-empty string";
-  if (/^\s*local\s*$/i.test(zone)) {
-    return "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
-  }
-  return isTimeZone(zone) ? undefined : `unknown time zone ${zone}`;
-}
-
-export function validateCronJob(object: KubeObject): FieldError[] {
-  const spec = object["spec"] ?? {};
-  const errors = validateJobSpec(spec.jobTemplate?.spec ?? {}, "spec.jobTemplate.spec");
-  const schedule: string = spec.schedule ?? "";
-  if (schedule === "") errors.push(required("spec.schedule"));
+  const found = new Found();
+  found.counts(spec, ["minReadySeconds"], "spec");
+  const selector: Record<string, string> = spec.selector ?? {};
+  if (Object.keys(selector).length === 0) found.add(required("spec.selector"));
+  found.counts(spec, ["replicas"], "spec");
+  if (!spec.template) found.add(required("spec.template"));
   else {
-    const problems = scheduleProblems(schedule);
-    if (schedule.includes("TZ")) problems.push("cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
-    for (const problem of problems) errors.push(invalid("spec.schedule", schedule, problem));
+    const labels: Record<string, string> = spec.template.metadata?.labels ?? {};
+    if (!Object.entries(selector).every(([key, value]) => labels[key] === value)) {
+      const problem = "`selector` does not match template `labels`";
+      found.add(invalid("spec.template.metadata.labels", spec.template.metadata?.labels ?? null, problem));
+    }
+    found.add(...validateTemplate(spec.template, "spec.template", "ReplicationController"));
   }
-  const zone: string | undefined = spec.timeZone;
-  const unknown = zone === undefined ? undefined : zoneProblem(zone);
-  if (unknown !== undefined) errors.push(invalid("spec.timeZone", zone, unknown));
-  errors.push(...counts(spec, ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"]));
-  const policies = ["Allow", "Forbid", "Replace"];
-  if (!policies.includes(spec.concurrencyPolicy))
-    errors.push(notSupported("spec.concurrencyPolicy", spec.concurrencyPolicy, policies));
-  return errors;
+  return found.errors;
 }
 
 export function validateDisruptionBudget(object: KubeObject): FieldError[] {

@@ -1,9 +1,30 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas and defaulted before
+import { deepEqual } from "@tiphys/canonical-json";
 import type { KubeObject, ResourceType } from "@tiphys/resources";
 import { crdWarnings } from "../validation/crd.js";
+import { podWarnings } from "./pod.js";
 
 type Warner = (object: KubeObject, old?: KubeObject) => string[];
 
+/** A workload's writer is told about its template when the workload is new or has changed. */
+const ofTemplate =
+  (path: string): Warner =>
+  (object, old) => {
+    if (old !== undefined && deepEqual(object["spec"], old["spec"])) return [];
+    const template = path.split(".").reduce<any>((value, step) => value?.[step], object);
+    return template ? podWarnings(template, path) : [];
+  };
+
 const warners: Readonly<Record<string, Warner>> = {
+  "/Pod": (pod) => podWarnings(pod),
+  "/PodTemplate": ofTemplate("template"),
+  "/ReplicationController": ofTemplate("spec.template"),
+  "apps/Deployment": ofTemplate("spec.template"),
+  "apps/ReplicaSet": ofTemplate("spec.template"),
+  "apps/StatefulSet": ofTemplate("spec.template"),
+  "apps/DaemonSet": ofTemplate("spec.template"),
+  "batch/Job": ofTemplate("spec.template"),
+  "batch/CronJob": ofTemplate("spec.jobTemplate.spec.template"),
   "apiextensions.k8s.io/CustomResourceDefinition": crdWarnings,
 };
 

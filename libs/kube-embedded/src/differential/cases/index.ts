@@ -2,7 +2,14 @@ import type { Group } from "../play.js";
 import { discoveryGroups } from "./discovery.js";
 import { errorGroups } from "./errors.js";
 import { kindGroups } from "./kinds.js";
+import { podGroups } from "./pods.js";
 import { readGroups } from "./reads.js";
 
 /** Everything that is played on both servers. */
-export const groups: readonly Group[] = [...discoveryGroups, ...readGroups, ...errorGroups, ...kindGroups];
+export const groups: readonly Group[] = [
+  ...discoveryGroups,
+  ...readGroups,
+  ...errorGroups,
+  ...kindGroups,
+  ...podGroups,
+];
