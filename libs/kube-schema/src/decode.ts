@@ -93,7 +93,9 @@ function decodeStruct(value: object, schema: Schema, path: string, at: string, w
 }
 
 function isEmpty(value: unknown, schema: Schema): boolean {
-  if (value === "" || value === 0 || value === false) return schema.intOrString !== true && schema.quantity !== true;
+  // A default of a definition, an amount, a name or number of a port: what was given is kept.
+  if (schema.type === undefined) return false;
+  if (value === "" || value === 0 || value === false) return true;
   if (typeof value !== "object" || value === null) return false;
   if (Array.isArray(value)) return value.length === 0;
   if (schema.additional === undefined) return false;

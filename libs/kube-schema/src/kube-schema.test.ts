@@ -89,6 +89,17 @@ describe("builtin kinds", () => {
     expect(object["status"]).toEqual({});
   });
 
+  it("keep a default of a definition although it is zero", () => {
+    const properties = { off: { type: "boolean", default: false }, name: { type: "string", default: "" } };
+    const { object } = builtinKind("apiextensions.k8s.io", "v1", "customresourcedefinitions")!.decode({
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: "a.b" },
+      spec: { versions: [{ name: "v1", schema: { openAPIV3Schema: { type: "object", properties } } }] },
+    });
+    expect(object["spec"]).toMatchObject({ versions: [{ schema: { openAPIV3Schema: { properties } } }] });
+  });
+
   it("refuse values of another type with the field and the type", () => {
     expect(deployments.decode(deployment({ replicas: "two" })).error).toBe(
       'Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32',

@@ -284,11 +284,10 @@ function validateConversion(conversion: any): FieldError[] {
   else if ((config.url === undefined) === (config.service === undefined)) {
     errors.push(required(`${path}.webhookClientConfig`, "exactly one of url or service is required"));
   } else if (config.service) {
-    for (const field of ["name", "namespace"]) {
-      if (!config.service[field]) {
-        errors.push(required(`${path}.webhookClientConfig.service.${field}`, `service ${field} is required`));
-      }
-    }
+    // The API server names the other one: it swaps the two.
+    const at = `${path}.webhookClientConfig.service`;
+    if (!config.service.namespace) errors.push(required(`${at}.name`));
+    if (!config.service.name) errors.push(required(`${at}.namespace`));
   } else if (!config.url.startsWith("https://")) {
     errors.push(
       invalid(
