@@ -22,6 +22,13 @@ it("gives every byte of its source once, in pieces of any size", () => {
   expect(random(10_000)).toHaveLength(10_000);
 });
 
+it("gives what crypto gives, which is a Buffer, and not the zeros that it leaves in its pool", () => {
+  const random = pooledRandom(randomBytes);
+  const texts = new Set(Array.from({ length: 1_000 }, () => Buffer.from(random(16)).toString("hex")));
+  expect(texts.size).toBe(1_000);
+  expect(texts).not.toContain("00".repeat(16));
+});
+
 it("leaves what it has given to its owner", () => {
   const random = pooledRandom(randomBytes);
   const first = random(16);

@@ -15,8 +15,8 @@ export function pooledRandom(source: RandomBytes): RandomBytes {
       pool = source(POOL_BYTES);
       at = 0;
     }
-    // A copy: the pool's bytes are not the caller's to see or change.
-    const bytes = pool.slice(at, at + size);
+    // A copy, as the pool's bytes are not the caller's to see or change; `slice` of a Buffer would be none.
+    const bytes = Uint8Array.from(pool.subarray(at, at + size));
     pool.fill(0, at, at + size);
     at += size;
     return bytes;
