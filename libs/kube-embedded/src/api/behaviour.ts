@@ -1,8 +1,9 @@
 import type { KubeObject } from "@tiphys/resources";
 import type { ServedKind } from "./kinds.js";
 
-/** Builtin kinds that are stored, checked and served, but that nothing here acts on yet. */
+/** Kinds that are stored, checked and served, but that nothing here acts on yet. */
 const storedOnly: Readonly<Record<string, string>> = {
+  "gateway.networking.k8s.io/grpcroutes": "the proxy serves HTTPRoutes alone",
   "/limitranges": "no defaults or limits are applied",
   "/resourcequotas": "quotas are not enforced",
   "/persistentvolumes": "volumes are not provided",
