@@ -43,6 +43,9 @@ const codes: Readonly<Record<string, Code>> = {
   ServiceUnavailable: "Unavailable",
 };
 
+/** How the refusal of an applied object with fields that its schema lacks begins; it comes with status 500 and no reason. */
+const UNFIT = "failed to create typed patch object";
+
 /** A refusal by a Kubernetes API server. `code` tells what kind; `status` is the body as the server gave it. */
 export class KubeApiError extends TiphysError {
   override readonly code: Code;
@@ -51,7 +54,10 @@ export class KubeApiError extends TiphysError {
     options?: ErrorOptions,
   ) {
     super(status.message, options);
-    this.code = codes[status.reason ?? ""] ?? (status.code >= 500 ? "Unavailable" : "Unknown");
+    // The server calls an object that does not fit its schema a fault of its own, where the object is applied.
+    this.code = status.message.startsWith(UNFIT)
+      ? "InvalidArgument"
+      : (codes[status.reason ?? ""] ?? (status.code >= 500 ? "Unavailable" : "Unknown"));
   }
   get reason(): string {
     return this.status.reason ?? "";
