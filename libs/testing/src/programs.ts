@@ -15,6 +15,7 @@ const howToGet = {
   jsonnet: "apt-get install jsonnet",
   kubectl: "node tools/programs.mjs",
   helm: "node tools/programs.mjs",
+  "bare-api-server": "start an API server without controllers and name its kubeconfig in TIPHYS_BARE_KUBECONFIG",
   "real-cluster": "start a control plane and name its kubeconfig in TIPHYS_REAL_KUBECONFIG",
 } as const;
 
@@ -49,6 +50,7 @@ const extraFolders: readonly string[] = ["/usr/sbin", "/usr/lib/postgresql/15/bi
 /** Full path of a program that tests may use, or undefined. */
 export function programPath(program: Program): string | undefined {
   if (program === "real-cluster") return realClusterKubeconfig();
+  if (program === "bare-api-server") return bareServerKubeconfig();
   const folders = pinned.has(program)
     ? [join(workspaceRoot(), ".cache", "programs")]
     : [...(process.env["PATH"] ?? "").split(delimiter), ...extraFolders];
@@ -58,6 +60,12 @@ export function programPath(program: Program): string | undefined {
 /** Kubeconfig of the real control plane that tests may use, or undefined. */
 export function realClusterKubeconfig(): string | undefined {
   const path = process.env["TIPHYS_REAL_KUBECONFIG"];
+  return path && existsSync(path) ? path : undefined;
+}
+
+/** Kubeconfig of a real API server beside which no controllers run, so that it answers by itself alone; or undefined. */
+export function bareServerKubeconfig(): string | undefined {
+  const path = process.env["TIPHYS_BARE_KUBECONFIG"];
   return path && existsSync(path) ? path : undefined;
 }
 

@@ -4,11 +4,12 @@ import { Agent } from "node:https";
 import { systemClock } from "@tiphys/clock";
 import { loadKubeconfig } from "@tiphys/kube";
 import { silentLogger } from "@tiphys/telemetry";
-import { describeWith, realClusterKubeconfig } from "@tiphys/testing";
+import { bareServerKubeconfig, describeWith } from "@tiphys/testing";
 import { createEmbeddedKube, type EmbeddedKube } from "../index.js";
 import { raw } from "../testing.js";
 import { groups } from "./cases/index.js";
 import { levelled } from "./exceptions.js";
+import { open } from "./open.js";
 import { type Outcome, play, type Side } from "./play.js";
 
 /** Groups in flight at a time; each waits for two servers most of the while. */
@@ -19,7 +20,7 @@ const only = process.env["TIPHYS_DIFFERENTIAL"];
 const report = process.env["TIPHYS_DIFFERENTIAL_REPORT"];
 const chosen = groups.filter(({ name }) => !only || name.includes(only));
 
-describeWith(["real-cluster"], "the embedded API server and a real one answer alike", () => {
+describeWith(["bare-api-server"], "the embedded API server and a real one answer alike", () => {
   let kube: EmbeddedKube;
   const sides: Omit<Side, "namespace">[] = [];
   const outcomes = new Map<string, readonly [Outcome[], Outcome[]]>();
@@ -32,7 +33,7 @@ describeWith(["real-cluster"], "the embedded API server and a real one answer al
     kube = await createEmbeddedKube({ clock: systemClock(), random: randomBytes, log: silentLogger });
     const { kubeconfig } = await kube.listen({ host: "127.0.0.1", port: 0 });
     const own = await loadKubeconfig({ text: kubeconfig });
-    const real = await loadKubeconfig({ text: await readFile(realClusterKubeconfig() ?? "", "utf8") });
+    const real = await loadKubeconfig({ text: await readFile(bareServerKubeconfig() ?? "", "utf8") });
     const bearer = typeof real.token === "object" ? real.token.reveal() : undefined;
     const agent = () => new Agent({ keepAlive: true, maxSockets: 64 });
     sides.push(
@@ -77,6 +78,12 @@ describeWith(["real-cluster"], "the embedded API server and a real one answer al
     await kube.stop();
   });
 
+  it("has every open difference among its steps", () => {
+    const steps = new Set(groups.flatMap((group) => group.steps.map(({ name }) => `${group.name} › ${name}`)));
+    console.log(`${steps.size} steps are played on both servers; ${open.size} differences are open`);
+    expect([...open].filter((step) => !steps.has(step))).toEqual([]);
+  });
+
   describe.each(chosen)("$name", ({ name: group, steps }) => {
     it.each(steps.map((step, index) => ({ ...step, index })))("$name", ({ index, uncompared }) => {
       if (failures.has(group)) throw failures.get(group);
@@ -85,7 +92,9 @@ describeWith(["real-cluster"], "the embedded API server and a real one answer al
         expect([ours[index]?.code, theirs[index]?.code].every((code) => code && code < 400)).toBe(true);
         return;
       }
-      expect(levelled(ours[index])).toEqual(levelled(theirs[index]));
+      const step = `${group} › ${steps[index]?.name}`;
+      if (open.has(step)) expect([ours[index]?.code, theirs[index]?.code]).not.toContain(undefined);
+      else expect(levelled(ours[index])).toEqual(levelled(theirs[index]));
     });
   });
 });
