@@ -23,7 +23,6 @@ export const open: ReadonlySet<string> = new Set([
   "PersistentVolume of v1 › delete as a dry run",
   "PersistentVolumeClaim of v1 › delete",
   "PersistentVolumeClaim of v1 › delete as a dry run",
-  "VolumeAttachment of storage.k8s.io/v1 › get as a table",
   "VolumeAttributesClass of storage.k8s.io/v1 › delete again",
   "broken bodies › a wrong kind",
   "broken patches › merge: another kind",

@@ -9,6 +9,12 @@ const printer = (names: readonly string[], cells: (object: any) => readonly unkn
   row: (object, now) => [object.metadata.name, ...cells(object), ageOf(object, now)],
 });
 
+/** The real server says of this column, too, that it holds the object's name. */
+const attacherIsName = ({ columns, row }: Printer): Printer => ({
+  columns: columns.map((column) => (column.name === "Attacher" ? { ...column, format: "name" } : column)),
+  row,
+});
+
 const none = "<none>";
 const unset = "<unset>";
 
@@ -159,7 +165,7 @@ export const systemPrinters: Readonly<Record<string, Printer>> = {
       const queuing = spec.limited?.limitResponse?.queuing;
       return [
         spec.type ?? "",
-        spec.limited?.nominalConcurrencyShares ?? spec.exempt?.nominalConcurrencyShares ?? none,
+        spec.limited?.nominalConcurrencyShares ?? none,
         queuing?.queues ?? none,
         queuing?.handSize ?? none,
         queuing?.queueLengthLimit ?? none,
@@ -204,11 +210,13 @@ export const systemPrinters: Readonly<Record<string, Printer>> = {
     ],
   ),
   "storage.k8s.io/CSINode": printer(["Drivers:integer"], ({ spec }) => [spec?.drivers?.length ?? 0]),
-  "storage.k8s.io/VolumeAttachment": printer(["Attacher", "PV", "Node", "Attached:boolean"], ({ spec, status }) => [
-    spec?.attacher ?? "",
-    spec?.source?.persistentVolumeName ?? "",
-    spec?.nodeName ?? "",
-    status?.attached ?? false,
-  ]),
+  "storage.k8s.io/VolumeAttachment": attacherIsName(
+    printer(["Attacher", "PV", "Node", "Attached:boolean"], ({ spec, status }) => [
+      spec?.attacher ?? "",
+      spec?.source?.persistentVolumeName ?? "",
+      spec?.nodeName ?? "",
+      status?.attached ?? false,
+    ]),
+  ),
   "storage.k8s.io/VolumeAttributesClass": printer(["DriverName"], ({ driverName }) => [driverName ?? ""]),
 };
