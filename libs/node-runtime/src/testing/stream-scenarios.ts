@@ -191,7 +191,8 @@ export function describeStreams(
     it("gives a terminal of the client's size, and tells of its changes", async () => {
       // kubectl asks for a terminal only when it has one itself, and is told of changes only once it runs.
       const script = [
-        "stty size",
+        // The size is a message of its own, which may come after the command has begun.
+        'until [ "$(stty size)" != "0 0" ]; do sleep 0.05; done; stty size',
         "test -t 0 && test -t 1 && echo terminal",
         "until stty size | grep -q 120; do sleep 0.05; done",
         "echo changed; exit 3",
