@@ -178,8 +178,9 @@ scenario("a suspended Job removes its pods and starts anew when resumed", {}, as
   await world.create(types.jobs, job({}, {}));
   await world.until(status(world, "ready", 1));
   await world.change(types.jobs, "work", { spec: { suspend: true } });
-  await world.until(status(world, "terminating", 0));
   await world.until(async () => (await world.list(types.pods)).length === 0);
+  await world.until(has(world, "Suspended"));
+  await world.until(status(world, "terminating", 0));
   const suspended = await seen(world);
   await world.change(types.jobs, "work", { spec: { suspend: false } });
   await world.until(status(world, "ready", 1));
