@@ -94,6 +94,12 @@ async function realWorld(kubeconfig: string, { fate, nodes = ["n1"], shape }: Wo
     ...(shape ? { shape } : {}),
   });
   await kubelet.start();
+  // A new node keeps pods away until it has been seen ready: what comes first would be told so.
+  const open = async (name: string) =>
+    !(await client.get(types.nodes, { name }))["spec"]?.taints?.some(
+      ({ key }: { key: string }) => key === "node.kubernetes.io/not-ready",
+    );
+  await eventually(async () => (await Promise.all(nodes.map(open))).every(Boolean), { limit: 60_000 });
   return worldOf(client, clock, true, nodes, async () => {
     for (const name of nodes) await client.delete(types.nodes, { name }).catch(() => {});
     await kubelet.stop();
