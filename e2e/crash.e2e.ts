@@ -33,7 +33,7 @@ describeWith(["git", "kubectl"], "Given the demo, played with kill -9 at every n
       `${points.length} kills in ${((performance.now() - started) / 1000).toFixed(0)} s, at:\n${points.map((point, i) => `${String(i + 1).padStart(3)}  ${point}`).join("\n")}`,
     );
     if (last.code !== 0) console.log(last.output);
-  }, 240_000);
+  }, 600_000);
   afterAll(async () => {
     if (last?.code !== 0 && process.env["TIPHYS_E2E_KEEP"])
       cpSync(data, process.env["TIPHYS_E2E_KEEP"], { recursive: true });
