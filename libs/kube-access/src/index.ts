@@ -29,6 +29,8 @@ export {
   type Claims,
   ISSUER,
   judgeClaims,
+  LAST_USED_LABEL,
+  lastUsedDay,
   MOUNTED_TOKEN_SECONDS,
   secretClaims,
   type TokenSubject,

@@ -80,17 +80,38 @@ export const secretClaims = (namespace: string, account: Required<Named>, secret
 export interface TokenWorld {
   /** Seconds. */
   readonly now: number;
-  /** Uid and time of deletion (seconds) of a living object; undefined: there is none. `token` is a Secret's own. */
+  /** What is known of a living object; undefined: there is none. */
   find(
     resource: "serviceaccounts" | "pods" | "secrets" | "nodes",
     namespace: string | undefined,
     name: string,
-  ): { readonly uid: string; readonly deletedAt?: number; readonly token?: string } | undefined;
+  ): TokenWitness | undefined;
 }
 
-export type TokenVerdict =
-  | { readonly user: WholeUser; readonly audiences: readonly string[] }
-  | { readonly problem: string };
+export interface TokenWitness {
+  readonly uid: string;
+  /** Seconds. */
+  readonly deletedAt?: number;
+  /** A Secret's own token. */
+  readonly token?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Names of the Secrets that a service account lists. */
+  readonly secrets?: readonly string[];
+}
+
+export type TokenVerdict = (
+  | { readonly user: WholeUser; readonly audiences: readonly string[]; readonly warning?: string }
+  | { readonly problem: string }
+) & {
+  /** The Secret that holds the token, and which the token has been used of, if only in vain. */
+  readonly secret?: { readonly namespace: string; readonly name: string };
+};
+
+/** On a Secret: the day (UTC, `2006-01-02`) its token was last used. */
+export const LAST_USED_LABEL = "kubernetes.io/legacy-token-last-used";
+const INVALID_SINCE_LABEL = "kubernetes.io/legacy-token-invalid-since";
+const AUTO_GENERATED =
+  "Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens.";
 
 /** Whose token it is, if it is still good; `token` is its text. */
 export function judgeClaims(claims: Claims, token: string, wanted: readonly string[], world: TokenWorld): TokenVerdict {
@@ -165,15 +186,35 @@ function judgeSecret(claims: Claims, token: string, wanted: readonly string[], w
   if (!wanted.includes(ISSUER)) {
     return { problem: `token audiences ["${ISSUER}"] is invalid for the target audiences ${JSON.stringify(wanted)}` };
   }
-  const goneBefore = world.now - LEEWAY_SECONDS;
   const secret = world.find("secrets", namespace, secretName);
-  if (!secret || secret.token !== token || (secret.deletedAt !== undefined && secret.deletedAt < goneBefore)) {
-    return INVALIDATED;
-  }
+  if (!secret || secret.deletedAt !== undefined) return { problem: "Token has been invalidated" };
+  if (secret.token !== token) return { problem: "Token does not match server's copy" };
   const account = world.find("serviceaccounts", namespace, name);
   if (!account) return { problem: `serviceaccounts "${name}" not found` };
-  if (account.uid !== uid) return { problem: `service account UID (${account.uid}) does not match claim (${uid})` };
-  return { audiences: [ISSUER], user: userOf(namespace, { name, uid }) };
+  if (account.deletedAt !== undefined) return { problem: `ServiceAccount ${namespace}/${name} has been deleted` };
+  if (account.uid !== uid) return { problem: `ServiceAccount UID (${account.uid}) does not match claim (${uid})` };
+  const used = { secret: { namespace, name: secretName } };
+  if (secret.labels?.[INVALID_SINCE_LABEL]) {
+    return {
+      ...used,
+      problem: `the token in secret ${namespace}/${secretName} for service account ${namespace}/${name} has been marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the '${INVALID_SINCE_LABEL}' label from the secret to temporarily allow use of this token`,
+    };
+  }
+  const isListed = account.secrets?.includes(secretName);
+  return {
+    ...used,
+    audiences: [ISSUER],
+    user: userOf(namespace, { name, uid }),
+    ...(isListed ? { warning: AUTO_GENERATED } : {}),
+  };
+}
+
+/** The day to write on the Secret of a used token; undefined: what is there will do. A day ahead is another clock's today. */
+export function lastUsedDay(labels: Readonly<Record<string, string>> | undefined, now: Date): string | undefined {
+  const day = (date: Date) => date.toISOString().slice(0, 10);
+  const today = day(now);
+  const known = labels?.[LAST_USED_LABEL];
+  return known === today || known === day(new Date(now.getTime() + 24 * 3600 * 1000)) ? undefined : today;
 }
 
 const userOf = (namespace: string, { name, uid }: Required<Named>): WholeUser => ({

@@ -8,6 +8,7 @@ import type { Logger } from "@tiphys/telemetry";
 import { Access } from "./access/access.js";
 import { applyBootstrapPolicy } from "./access/bootstrap.js";
 import { CertificateSigner } from "./access/certificate-signer.js";
+import { LegacyTokens } from "./access/legacy-tokens.js";
 import { completeNamespaces } from "./access/namespace-defaults.js";
 import { RoleAggregator } from "./access/role-aggregator.js";
 import { tokenKey } from "./access/token-key.js";
@@ -118,6 +119,8 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
     await aggregator.settle();
     const signer = new CertificateSigner(parts, keys, clock);
     const secrets = new TokenSecrets(parts, tokens, clock);
+    const legacyTokens = new LegacyTokens(parts, clock);
+    tokens.onSecretUsed = legacyTokens.used;
     const collector = new GarbageCollector(parts, clock);
     const expiry = new EventExpiry(store, clock);
     const cleaner = new CrdCleaner(parts, clock);
@@ -156,6 +159,7 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
         stopping ??= (async () => {
           for (const listening of open) await listening.close();
           expiry.stop();
+          legacyTokens.stop();
           await collector.stop();
           await cleaner.stop();
           await aggregator.stop();

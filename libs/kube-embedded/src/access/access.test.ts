@@ -177,6 +177,56 @@ describe("tokens of service accounts", () => {
   });
 });
 
+describe("tokens kept in Secrets", () => {
+  const today = () => new Date().toISOString().slice(0, 10);
+  const key = { namespace: "shop", name: "noted" };
+  const used = "kubernetes.io/legacy-token-last-used";
+  const relabel = (labels: object) =>
+    admin.patch(types.secrets, key, { type: "merge", body: { metadata: { labels } } });
+  let token: string;
+  beforeAll(async () => {
+    const annotations = { "kubernetes.io/service-account.name": "bot" };
+    const secret = object("v1", "Secret", "noted", { type: "kubernetes.io/service-account-token" });
+    await admin.create(types.secrets, { ...secret, metadata: { ...secret.metadata, annotations } });
+    const data = await until(async () => (await admin.get(types.secrets, key))["data"]?.token);
+    token = Buffer.from(data, "base64").toString();
+  });
+  it("carry the day of their last use, as the API server's own", async () => {
+    expect((await withToken(token)).code).toBe(200);
+    const { metadata } = await admin.get(types.secrets, key);
+    expect(metadata.labels).toEqual({ [used]: today() });
+    const owned = metadata.managedFields?.find(({ manager }) => manager === "kube-apiserver");
+    expect(owned?.fieldsV1).toEqual({ "f:metadata": { "f:labels": { ".": {}, [`f:${used}`]: {} } } });
+    expect((await withToken(token)).code).toBe(200);
+    expect((await admin.get(types.secrets, key)).metadata.resourceVersion).toBe(metadata.resourceVersion);
+  });
+  it("get the new day when they are used again", async () => {
+    await relabel({ [used]: "2020-01-01" });
+    await withToken(token);
+    expect((await admin.get(types.secrets, key)).metadata.labels).toEqual({ [used]: today() });
+  });
+  it("are refused when they are marked invalid, which is a use, too", async () => {
+    await relabel({ [used]: null, "kubernetes.io/legacy-token-invalid-since": "2026-01-01" });
+    expect((await withToken(token)).code).toBe(401);
+    expect((await admin.get(types.secrets, key)).metadata.labels).toMatchObject({ [used]: today() });
+    await relabel({ "kubernetes.io/legacy-token-invalid-since": null });
+  });
+  it("are warned about when their account lists them", async () => {
+    const account = { namespace: "shop", name: "bot" };
+    const body = { secrets: [{ name: "noted" }] };
+    await admin.patch(types.serviceAccounts, account, { type: "merge", body });
+    const { headers } = await withToken(token);
+    expect(headers["warning"]).toMatch(/Use tokens from the TokenRequest API .* instead of auto-generated/);
+    await admin.patch(types.serviceAccounts, account, { type: "merge", body: { secrets: null } });
+  });
+  it("are noted since the day that a ConfigMap names, whose nonsense is mended", async () => {
+    const map = { namespace: "kube-system", name: "kube-apiserver-legacy-service-account-token-tracking" };
+    expect((await admin.get(types.configMaps, map))["data"]).toEqual({ since: today() });
+    await admin.patch(types.configMaps, map, { type: "merge", body: { data: { since: "long ago" } } });
+    await until(async () => (await admin.get(types.configMaps, map))["data"].since === today());
+  });
+});
+
 describe("pods", () => {
   const pod = (name: string, spec: object = {}) =>
     admin.create(types.pods, object("v1", "Pod", name, { spec: { containers: [{ name: "c", image: "x" }], ...spec } }));

@@ -1,7 +1,8 @@
 import type { Clock } from "@tiphys/clock";
 import { messageOf } from "@tiphys/errors";
 import type { KubeObject } from "@tiphys/resources";
-import type { Parts } from "../api/parts.js";
+import type { Parts, WriteContext } from "../api/parts.js";
+import { commitUpdate } from "../api/writes.js";
 import type { Tokens } from "./tokens.js";
 
 const SECRETS = "/secrets";
@@ -9,6 +10,14 @@ const ACCOUNTS = "/serviceaccounts";
 const TYPE = "kubernetes.io/service-account-token";
 const ACCOUNT_NAME = "kubernetes.io/service-account.name";
 const ACCOUNT_UID = "kubernetes.io/service-account.uid";
+
+const CONTEXT: WriteContext = {
+  principal: { username: "system:apiserver", groups: ["system:masters"] },
+  manager: "kube-controller-manager",
+  fieldValidation: "Ignore",
+  dryRun: false,
+  warn: () => undefined,
+};
 
 const isTokenSecret = (object: KubeObject) => object["type"] === TYPE;
 const encoded = (text: string) => Buffer.from(text).toString("base64");
@@ -65,15 +74,15 @@ export class TokenSecrets {
       if (this.stopped) return;
       this.queue.delete(key);
       try {
-        this.look(namespace, name);
+        await this.look(namespace, name);
       } catch (error) {
         this.parts.log.warn("a token Secret was not filled", { secret: key, error: messageOf(error) });
       }
     }
   }
 
-  private look(namespace: string, name: string): void {
-    const { store, rootCa } = this.parts;
+  private async look(namespace: string, name: string): Promise<void> {
+    const { store, kinds, rootCa } = this.parts;
     const secret = store.get(SECRETS, namespace, name);
     if (!secret || !isTokenSecret(secret)) return;
     const { annotations = {} } = secret.metadata;
@@ -89,10 +98,13 @@ export class TokenSecrets {
     data["namespace"] = encoded(namespace);
     const isFull = (["token", "ca.crt", "namespace"] as const).every((key) => secret["data"]?.[key] === data[key]);
     if (isFull && uid === account.metadata.uid) return;
-    store.put(SECRETS, {
+    const kind = kinds.ofCollection(SECRETS);
+    if (!kind) return;
+    const wanted = {
       ...secret,
       metadata: { ...secret.metadata, annotations: { ...annotations, [ACCOUNT_UID]: account.metadata.uid ?? "" } },
       data,
-    });
+    };
+    await commitUpdate(this.parts, { kind, namespace, name }, wanted, secret, CONTEXT);
   }
 }

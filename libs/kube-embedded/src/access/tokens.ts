@@ -21,6 +21,8 @@ export interface TokenAnswer {
   readonly user?: Principal;
   readonly audiences?: readonly string[];
   readonly problem?: string;
+  /** For whoever holds the token. */
+  readonly warning?: string;
 }
 
 /** Longest token that is looked at. */
@@ -33,6 +35,8 @@ const HOME = [ISSUER];
 export class Tokens {
   private readonly fixed = new Map<string, Principal>();
   private readonly verified = new Map<string, Claims>();
+  /** Told of every use of a token that is kept in a Secret. */
+  onSecretUsed: (namespace: string, name: string) => void = () => undefined;
 
   constructor(
     private readonly parts: { readonly store: Store; readonly clock: Clock; readonly random: RandomBytes },
@@ -77,13 +81,18 @@ export class Tokens {
         if (!found) return undefined;
         const { uid = "", deletionTimestamp } = found.metadata;
         const stored = resource === "secrets" ? found["data"]?.token : undefined;
+        const listed =
+          resource === "serviceaccounts" ? (found["secrets"] as { name?: string }[] | undefined) : undefined;
         return {
           uid,
+          ...(resource === "secrets" && found.metadata.labels ? { labels: found.metadata.labels } : {}),
+          ...(listed ? { secrets: listed.flatMap((one) => one.name ?? []) } : {}),
           ...(deletionTimestamp ? { deletedAt: Date.parse(deletionTimestamp) / 1000 } : {}),
           ...(typeof stored === "string" ? { token: Buffer.from(stored, "base64").toString() } : {}),
         };
       },
     });
+    if (verdict.secret) this.onSecretUsed(verdict.secret.namespace, verdict.secret.name);
     return verdict;
   };
 

@@ -12,12 +12,17 @@ const unauthorized = () => statusError(401, "Unauthorized", "Unauthorized");
 const CREDENTIAL_ID = "authentication.kubernetes.io/credential-id";
 
 /** Who is asking: by client certificate (CN and O), by bearer token, else nobody known. */
-export function authenticated(request: IncomingMessage, authenticate: Authenticate): Principal {
+export function authenticated(
+  request: IncomingMessage,
+  authenticate: Authenticate,
+  warn: (message: string) => void,
+): Principal {
   const certificate = holderOf(request.socket as TLSSocket);
   if (typeof certificate === "object") return certificate;
   const token = bearerToken(request);
-  const principal = token === undefined ? undefined : authenticate(token)?.user;
-  if (principal) return principal;
+  const found = token === undefined ? undefined : authenticate(token);
+  if (found?.warning) warn(found.warning);
+  if (found?.user) return found.user;
   // Credentials that say nothing good are not the same as none.
   if (certificate === "refused" || token !== undefined) throw unauthorized();
   return anonymous;

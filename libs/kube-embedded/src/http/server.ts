@@ -115,7 +115,7 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
   async function serve(exchange: Exchange): Promise<void> {
     if (exchange.malformed) return exchange.badRequest();
     const { request, url, path, query } = exchange;
-    const known = authenticated(request, parts.authenticate);
+    const known = authenticated(request, parts.authenticate, exchange.warn);
     const asked = attributesOfPath(request.method ?? "GET", url.pathname, path, query);
     const principal = actingAs(request, known, parts.access, asked);
     parts.access.check(principal, asked);
