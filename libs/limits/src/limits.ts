@@ -35,6 +35,13 @@ export const limits = {
   gitMilliseconds: 90_000,
   /** Output of `git ls-remote`. */
   gitRefsBytes: 64 * MiB,
+  /** OpenPGP keys, signatures and signed texts: bytes, packets, bits of an integer, keys of one ring, signatures of a key over itself, signatures over one text. */
+  openPgpBytes: 16 * MiB,
+  openPgpPackets: 20_000,
+  openPgpIntegerBits: 16_384,
+  openPgpKeys: 2_000,
+  openPgpSelfSignatures: 500,
+  openPgpSignatures: 10,
   /** Webhook body (Argo Events' maxPayloadSize default). */
   webhookBodyBytes: 1 * MiB,
   /** Replay window of a signed webhook. */

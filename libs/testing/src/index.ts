@@ -1,6 +1,7 @@
 export * from "./certificate.js";
 export * from "./fuzz.js";
 export * from "./git-server.js";
+export * from "./gpg.js";
 export * from "./oci-registry.js";
 export * from "./oracle.js";
 export * from "./postgres.js";

@@ -11,6 +11,7 @@ const howToGet = {
   sshd: "apt-get install openssh-server",
   openssl: "apt-get install openssl",
   git: "apt-get install git",
+  gpg: "apt-get install gnupg",
   "docker-registry": "apt-get install docker-registry",
   jsonnet: "apt-get install jsonnet",
   kubectl: "node tools/programs.mjs",

@@ -1,0 +1,4 @@
+export { parseArmor } from "./armor.js";
+export * from "./errors.js";
+export { joinKeyRings, type KeyRing, type PublicKey, parseKeyRing, type SigningKey } from "./key-ring.js";
+export * from "./verify.js";

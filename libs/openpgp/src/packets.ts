@@ -1,0 +1,87 @@
+import { limits } from "@tiphys/limits";
+import { OpenPgpFormatError, OpenPgpLimitError } from "./errors.js";
+
+export interface Packet {
+  readonly tag: number;
+  readonly body: Buffer;
+}
+
+/** Tags that we look at. */
+export const tags = {
+  signature: 2,
+  publicKey: 6,
+  compressed: 8,
+  marker: 10,
+  trust: 12,
+  userId: 13,
+  publicSubkey: 14,
+  userAttribute: 17,
+  secretKey: 5,
+  secretSubkey: 7,
+} as const;
+
+/** Reads numbers and slices; running over the end is an error, never a short answer. */
+export class Reader {
+  at = 0;
+  constructor(private readonly data: Buffer) {}
+  get left(): number {
+    return this.data.length - this.at;
+  }
+  take(bytes: number): Buffer {
+    if (bytes < 0 || bytes > this.left) throw new OpenPgpFormatError("a packet ends too early");
+    const part = this.data.subarray(this.at, this.at + bytes);
+    this.at += bytes;
+    return part;
+  }
+  number(bytes: 1 | 2 | 4): number {
+    return this.take(bytes).readUIntBE(0, bytes);
+  }
+  rest(): Buffer {
+    return this.take(this.left);
+  }
+  /** A multiprecision integer without leading zeros. */
+  mpi(): Buffer {
+    const bits = this.number(2);
+    if (bits > limits.openPgpIntegerBits) {
+      throw new OpenPgpLimitError(`an integer of more than ${limits.openPgpIntegerBits} bits`);
+    }
+    let value = this.take(Math.ceil(bits / 8));
+    while (value.length > 0 && value[0] === 0) value = value.subarray(1);
+    return value;
+  }
+}
+
+/** A packet's length in the new format; partial bodies are for data that we do not read. */
+function newLength(reader: Reader): number {
+  const first = reader.number(1);
+  if (first < 192) return first;
+  if (first < 224) return ((first - 192) << 8) + reader.number(1) + 192;
+  if (first < 255) throw new OpenPgpFormatError("a packet of partial length, which keys and signatures never have");
+  return reader.number(4);
+}
+
+/** Cuts `data` into packets. */
+export function parsePackets(data: Buffer): Packet[] {
+  if (data.length > limits.openPgpBytes) throw new OpenPgpLimitError(`more than ${limits.openPgpBytes} bytes`);
+  const reader = new Reader(data);
+  const packets: Packet[] = [];
+  while (reader.left > 0) {
+    const head = reader.number(1);
+    if ((head & 0x80) === 0) throw new OpenPgpFormatError("this is not an OpenPGP packet");
+    let tag: number;
+    let bytes: number;
+    if (head & 0x40) {
+      tag = head & 0x3f;
+      bytes = newLength(reader);
+    } else {
+      tag = (head >> 2) & 0x0f;
+      const kind = head & 3;
+      bytes = kind === 3 ? reader.left : reader.number(kind === 0 ? 1 : kind === 1 ? 2 : 4);
+    }
+    if (tag === 0) throw new OpenPgpFormatError("a packet of tag 0");
+    packets.push({ tag, body: reader.take(bytes) });
+    if (packets.length > limits.openPgpPackets)
+      throw new OpenPgpLimitError(`more than ${limits.openPgpPackets} packets`);
+  }
+  return packets;
+}
