@@ -203,7 +203,7 @@ function paths(type: ResourceType, schema: string, isBuiltin: boolean): Json {
   };
 }
 
-const info = { title: "Kubernetes", version: "v1.35.0" };
+const info = { title: "Kubernetes", version: "v1.36.0" };
 
 /** The OpenAPI v3 document of one group and version: `/openapi/v3/apis/<group>/<version>`. Without descriptions. */
 export function openApiV3Document(

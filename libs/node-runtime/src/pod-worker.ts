@@ -27,7 +27,7 @@ import { ImageError, type RunnableImage } from "./image-manager.js";
 import { isLiteral } from "./literal.js";
 import { type LogRecorder, recordLog } from "./log-store.js";
 import { NOT_HONOURED, notHonoured, plainProblem, unsupported } from "./not-honoured.js";
-import { allContainers, nextBackOff, type PodContainer, PULL_SHOWN_MS, planPod } from "./plan.js";
+import { allContainers, nextBackOff, type PodContainer, PULL_SHOWN_MS, planPod, restarts } from "./plan.js";
 import { type ProbeSpec, runProbes } from "./probes.js";
 import { quantity } from "./quantity.js";
 import { type ContainerRecord, isAlive, newContainer, type PodRecord, type Terminated } from "./record.js";
@@ -554,6 +554,11 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     const backOff = nextBackOff(own);
     own.backOff = backOff;
     own.retryAt = terminated.finishedAt + backOff;
+    if (backOff > 0 && container && !pod.metadata.deletionTimestamp && restarts(pod, container, code)) {
+      const { name: podName, namespace, uid } = pod.metadata;
+      const message = `Back-off restarting failed container ${name} in pod ${podName}_${namespace}(${uid})`;
+      context.event(pod, "Warning", "BackOff", message);
+    }
     // An end that could not be kept is reported all the same.
     await save().finally(wake);
   }

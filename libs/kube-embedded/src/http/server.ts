@@ -12,6 +12,7 @@ import type { Credentials } from "../pki/credentials.js";
 import { actingAs, authenticated } from "./authentication.js";
 import { aggregatedDiscovery, discovery } from "./discovery.js";
 import { Exchange } from "./exchange.js";
+import { type HealthCheck, healthAnswer } from "./health.js";
 import { kubeconfig } from "./kubeconfig.js";
 import { negotiate, type Representation } from "./negotiation.js";
 import { serveObjects } from "./objects.js";
@@ -21,8 +22,8 @@ import { asksForOpenApiProtobuf, OPENAPI_PROTOBUF } from "./openapi-protobuf.js"
 /** The API this server gives; what kubectl compares its own version with. */
 const VERSION = {
   major: "1",
-  minor: "35",
-  gitVersion: "v1.35.0+tiphys",
+  minor: "36",
+  gitVersion: "v1.36.0+tiphys",
   gitCommit: "",
   gitTreeState: "clean",
   buildDate: "1970-01-01T00:00:00Z",
@@ -48,6 +49,11 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
   const { host, port, keys, admin } = options;
   parts.tokens.fix(keys.adminToken, admin);
   const openapi = new OpenApi(parts.kinds);
+  // The original's name of the store, which scripts ask for.
+  const healthChecks: readonly HealthCheck[] = [
+    { name: "ping", problem: () => undefined },
+    { name: "etcd", problem: () => parts.store.problem?.message },
+  ];
   const server = createServer(
     {
       cert: keys.serverCert,
@@ -141,8 +147,12 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
   function serveDocument(exchange: Exchange, root: string): void {
     if (openId(exchange)) return;
     if (root === "healthz" || root === "livez" || root === "readyz") {
-      exchange.head(200, "text/plain; charset=utf-8");
-      exchange.response.end("ok");
+      const only = exchange.path.length > 1 ? exchange.path.slice(1).join("/") : undefined;
+      const answer = healthAnswer(root, only, exchange.query, healthChecks);
+      if (!answer) throw new NoSuchPage();
+      exchange.response.setHeader("x-content-type-options", "nosniff");
+      exchange.head(answer.code, "text/plain; charset=utf-8");
+      exchange.response.end(answer.text);
       return;
     }
     if (exchange.path.join("/") === "openapi/v2" && asksForOpenApiProtobuf(exchange.request.headers.accept)) {

@@ -16,6 +16,8 @@ const BUFFERS_PER_WRITE = 512;
 export interface DurableLog {
   /** Resolves when the records, together and in order with all before them, are on disk. */
   append(records: readonly StoreRecord[]): Promise<void>;
+  /** Why nothing is written any more. */
+  problem(): Error | undefined;
   close(): Promise<void>;
 }
 
@@ -58,6 +60,7 @@ export async function openDurableLog(options: DurableLogOptions): Promise<Durabl
     const writer = new LogWriter(options, { number, file, bytes: Math.max(size, FILE_HEADER_BYTES), live });
     return {
       append: (records) => writer.append(records),
+      problem: () => writer.problem,
       async close() {
         await writer.close();
         await unlock();
@@ -81,6 +84,10 @@ class LogWriter {
   private loop: Promise<void> | undefined;
   private snapshot: Promise<void> | undefined;
   private failed: Error | undefined;
+
+  get problem(): Error | undefined {
+    return this.failed;
+  }
 
   constructor(
     private readonly options: DurableLogOptions,

@@ -224,6 +224,11 @@ export class Store {
     return { past, stop: () => found.watchers.delete(listener) };
   }
 
+  /** Why nothing can be written any more. */
+  get problem(): Error | undefined {
+    return this.log?.problem();
+  }
+
   /** Every change at the moment it is made, before it is durable: for parts of the server itself. */
   observe(observer: (change: Change) => void): () => void {
     this.observers.add(observer);

@@ -206,6 +206,14 @@ export function describeNode(connect: () => Promise<TestCluster>, options: Parti
       containerStatuses: [{ restartCount: 1, lastState: { terminated: { exitCode: 3 } } }],
     });
     expect(await node.log("crashes", { previous: true })).toBe("run\n");
+    const { uid } = pod.metadata;
+    const message = `Back-off restarting failed container main in pod crashes_${node.namespace}(${uid})`;
+    await eventually(async () => {
+      const { items } = await node.client.list(types.events, { namespace: node.namespace });
+      return items.some(
+        (event) => event["type"] === "Warning" && event["reason"] === "BackOff" && event["message"] === message,
+      );
+    });
     await node.client.delete(types.pods, { namespace: node.namespace, name: "crashes" });
   });
 
