@@ -27,7 +27,8 @@ export interface CredentialSources {
   readonly sshKnownHosts?: KubeObject;
 }
 
-const text = (secret: KubeObject, key: string): string | undefined => {
+/** A value of a Secret; an empty one is none. */
+export const secretText = (secret: KubeObject, key: string): string | undefined => {
   const data: Record<string, string> | undefined = secret["data"];
   const value = data?.[key];
   return value === undefined || value === "" ? undefined : Buffer.from(value, "base64").toString("utf8");
@@ -40,22 +41,24 @@ export function credentialsFor(url: string, sources: CredentialSources): Reposit
   const ofType = (type: string) =>
     sources.secrets.filter((secret) => secret.metadata.labels?.[SECRET_TYPE_LABEL] === type);
   const wanted = canonicalRepositoryUrl(url);
-  const owned = ofType("repository").filter((secret) => canonicalRepositoryUrl(text(secret, "url") ?? "") === wanted);
-  const own = owned.find((secret) => text(secret, "project") === undefined) ?? owned[0];
+  const owned = ofType("repository").filter(
+    (secret) => canonicalRepositoryUrl(secretText(secret, "url") ?? "") === wanted,
+  );
+  const own = owned.find((secret) => secretText(secret, "project") === undefined) ?? owned[0];
   let template: KubeObject | undefined;
   let longest = 0;
   for (const secret of ofType("repo-creds")) {
-    const prefix = text(secret, "url") ?? "";
+    const prefix = secretText(secret, "url") ?? "";
     if (prefix.length > longest && url.startsWith(prefix)) [template, longest] = [secret, prefix.length];
   }
-  const type = (own && text(own, "type")) ?? "git";
+  const type = (own && secretText(own, "type")) ?? "git";
   if (type !== "git") throw new UnimplementedError(`repository type ${type} (${redactUrl(url)})`);
   const hasOwn =
-    own !== undefined && ["username", "password", "sshPrivateKey", "bearerToken"].some((key) => text(own, key));
+    own !== undefined && ["username", "password", "sshPrivateKey", "bearerToken"].some((key) => secretText(own, key));
   const from = [own, hasOwn ? undefined : template].filter((secret) => secret !== undefined);
   const value = (key: string) => {
     for (const secret of from) {
-      const found = text(secret, key);
+      const found = secretText(secret, key);
       if (found !== undefined) return found;
     }
     return undefined;

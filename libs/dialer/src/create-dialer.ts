@@ -55,7 +55,12 @@ export function createDialer(deps: DialerDeps): Dialer {
   const requests = metrics.counter("tiphys_dial_requests_total", "Outgoing HTTP exchanges", ["purpose", "outcome"]);
   const seconds = metrics.histogram("tiphys_dial_seconds", "Duration of outgoing HTTP exchanges", ["purpose"]);
 
-  async function resolve(host: string, port: number, namespace?: string): Promise<{ host: string; port: number }> {
+  async function resolve(
+    host: string,
+    port: number,
+    namespace?: string,
+    refuseLoopback = false,
+  ): Promise<{ host: string; port: number }> {
     const plain = host.replace(/^\[|\]$/g, "");
     if (plain === "") throw new InvalidArgumentError("host", "is empty");
     const inCluster = await resolver?.resolve(plain, port, namespace);
@@ -63,7 +68,7 @@ export function createDialer(deps: DialerDeps): Dialer {
     if (inCluster) return inCluster;
     guard.checkName(plain);
     if (isIP(plain) !== 0) {
-      guard.checkAddress(plain, plain);
+      guard.checkAddress(plain, plain, refuseLoopback);
       return { host: plain, port };
     }
     let addresses: readonly string[];
@@ -73,7 +78,7 @@ export function createDialer(deps: DialerDeps): Dialer {
       throw new UnavailableError(`host ${plain} cannot be resolved: ${messageOf(error)}`, { cause: error });
     }
     // One forbidden address among several is enough: which one is dialled would be chance.
-    for (const address of addresses) guard.checkAddress(plain, address);
+    for (const address of addresses) guard.checkAddress(plain, address, refuseLoopback);
     const first = addresses.find((address) => isIP(address) === 4) ?? addresses[0];
     if (first === undefined) throw new UnavailableError(`host ${plain} has no address`);
     return { host: first, port };
@@ -84,11 +89,12 @@ export function createDialer(deps: DialerDeps): Dialer {
     let method = (request.method ?? "GET").toUpperCase();
     let body = request.body;
     let headers: Record<string, string> = { ...request.headers };
+    let { clientCertificate } = request;
     const start = clock.monotonic();
     const maxRedirects = policy.maxRedirects ?? DEFAULT_REDIRECTS;
     for (let redirects = 0; ; redirects++) {
       const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
-      const address = await resolve(url.hostname, port, request.namespace);
+      const address = await resolve(url.hostname, port, request.namespace, request.refuseLoopback);
       const response = await exchange({
         url,
         address,
@@ -99,6 +105,7 @@ export function createDialer(deps: DialerDeps): Dialer {
         ...(body === undefined ? {} : { body }),
         ...(request.insecureSkipVerify ? { insecureSkipVerify: true } : {}),
         ...(request.ca ? { ca: request.ca } : {}),
+        ...(clientCertificate ? { clientCertificate } : {}),
         ...(request.signal ? { signal: request.signal } : {}),
         ...(request.sink ? { sink: request.sink } : {}),
       });
@@ -116,13 +123,16 @@ export function createDialer(deps: DialerDeps): Dialer {
         body = undefined;
         headers = without(headers, (name) => name.startsWith("content-"));
       }
-      if (next.host !== url.host) headers = without(headers, (name) => PRIVATE_HEADERS.has(name));
+      if (next.host !== url.host) {
+        headers = without(headers, (name) => PRIVATE_HEADERS.has(name));
+        clientCertificate = undefined;
+      }
       url = next;
     }
   }
 
   return {
-    resolve: (host, port) => resolve(host, port),
+    resolve: (host, port, options) => resolve(host, port, undefined, options?.refuseLoopback),
     async fetch(request) {
       const startedAt = clock.now();
       const start = clock.monotonic();

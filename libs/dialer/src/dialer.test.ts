@@ -171,6 +171,29 @@ describe("dialer", () => {
     await expect(answer).resolves.toBe(ok);
   });
 
+  it.each([
+    { host: "127.0.0.1", why: "this machine" },
+    { host: "0.0.0.0", why: "any address, which means this machine" },
+    { host: "[::1]", why: "this machine in IPv6" },
+    { host: "[::ffff:127.0.0.1]", why: "IPv4 inside IPv6" },
+    { host: "mine.example", why: "a name that stands for it" },
+  ])("refuses $host where the URL comes from a file: $why", async ({ host }) => {
+    const lookup = async () => ["127.0.0.1"];
+    const url = `http://${host}:${port}/x`;
+    await expect(dialer({ lookup }).fetch(ask(url, { refuseLoopback: true }))).rejects.toMatchObject({
+      code: "PermissionDenied",
+    });
+    await expect(dialer({ lookup }).resolve(host, port, { refuseLoopback: true })).rejects.toMatchObject({
+      code: "PermissionDenied",
+    });
+  });
+
+  it("dials this machine for a file's URL where the policy lists it", async () => {
+    const allowed = dialer({ policy: { allow: ["127.0.0.1"] } });
+    const response = await allowed.fetch(ask(`${base()}/x`, { refuseLoopback: true }));
+    expect(response.status).toBe(200);
+  });
+
   it("answers recorded exchanges without a connection", async () => {
     const replay = createReplayDialer([
       { url: "http://prometheus/*", body: "first", times: 1 },

@@ -5,7 +5,11 @@
 export interface Dialer {
   fetch(request: DialRequest): Promise<DialResponse>;
   /** Where a host and port really are; the same when it is no cluster name. Throws PermissionDenied when policy forbids it. */
-  resolve(host: string, port: number): Promise<{ host: string; port: number }>;
+  resolve(
+    host: string,
+    port: number,
+    options?: Pick<DialRequest, "refuseLoopback">,
+  ): Promise<{ host: string; port: number }>;
 }
 
 export interface DialRequest {
@@ -23,6 +27,13 @@ export interface DialRequest {
   readonly maxBytes: number;
   readonly insecureSkipVerify?: boolean;
   readonly ca?: string;
+  /** Certificate and key, PEM, with which we show who we are; sent to no other host than the URL's. */
+  readonly clientCertificate?: { readonly cert: string; readonly key: string };
+  /**
+   * Refuses this machine's own addresses, also after a redirect and as what a name stands for: for URLs that come from files
+   * which others write. Names of the cluster and hosts that the policy lists are dialled all the same.
+   */
+  readonly refuseLoopback?: boolean;
   readonly signal?: AbortSignal;
   /**
    * Takes the body of a 2xx answer piece by piece, so that it is never whole in memory; the response's body is empty then.

@@ -14,6 +14,7 @@ export interface Exchange {
   readonly maxBytes: number;
   readonly insecureSkipVerify?: boolean;
   readonly ca?: string;
+  readonly clientCertificate?: DialRequest["clientCertificate"];
   readonly signal?: AbortSignal;
   readonly sink?: DialRequest["sink"];
 }
@@ -48,7 +49,13 @@ const attempt = (exchange: Exchange, mayReuse: boolean): Promise<DialResponse> =
     const name = `${exchange.method} ${url.protocol}//${url.host}${url.pathname}`;
     const secure = url.protocol === "https:";
     const hostname = url.hostname.replace(/^\[|\]$/g, "");
-    const options: RequestOptions & { servername?: string; rejectUnauthorized?: boolean; ca?: string } = {
+    const options: RequestOptions & {
+      servername?: string;
+      rejectUnauthorized?: boolean;
+      ca?: string;
+      cert?: string;
+      key?: string;
+    } = {
       host: address.host,
       port: address.port,
       path: `${url.pathname}${url.search}`,
@@ -60,6 +67,7 @@ const attempt = (exchange: Exchange, mayReuse: boolean): Promise<DialResponse> =
             ...(/^[\d.]+$|:/.test(hostname) ? {} : { servername: hostname }),
             rejectUnauthorized: !exchange.insecureSkipVerify,
             ...(exchange.ca ? { ca: exchange.ca } : {}),
+            ...(exchange.clientCertificate ?? {}),
           }
         : {}),
     };

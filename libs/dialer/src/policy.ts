@@ -14,11 +14,13 @@ export interface EgressGuard {
   /** Throws PermissionDenied when `host` may not be dialled, by its name. */
   checkName(host: string): void;
   /** Throws PermissionDenied when the address that `host` stands for may not be dialled. */
-  checkAddress(host: string, address: string): void;
+  checkAddress(host: string, address: string, refuseLoopback?: boolean): void;
 }
 
 /** Link-local ranges: cloud metadata lives there. Refused always, whatever the policy allows. */
 const LINK_LOCAL: readonly string[] = ["169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32"];
+/** This machine itself, and "any address", which means it. */
+const LOOPBACK: readonly string[] = ["127.0.0.0/8", "::1", "0.0.0.0/8", "::"];
 const METADATA_NAMES: readonly string[] = [
   "metadata.google.internal",
   "metadata",
@@ -67,6 +69,7 @@ function unmapped(address: string): string {
 
 export function egressGuard({ deny = [], allow }: EgressPolicy): EgressGuard {
   const always = addressList(LINK_LOCAL, "policy");
+  const loopback = addressList(LOOPBACK, "policy");
   const denied = addressList(deny, "policy.deny");
   const allowed = allow ? addressList(allow, "policy.allow") : undefined;
   const refuse = (host: string, why: string): never => {
@@ -83,13 +86,19 @@ export function egressGuard({ deny = [], allow }: EgressPolicy): EgressGuard {
         refuse(given, "the egress policy does not list this host");
       }
     },
-    checkAddress(host, given) {
+    checkAddress(host, given, refuseLoopback = false) {
       const address = unmapped(given);
       if (isIP(address) === 0) refuse(host, `"${given}" is no address`);
       const shown = host === given ? host : `${host} (${address})`;
       if (holds(always.list, address)) refuse(shown, "it is a link-local or cloud metadata address");
+      const listed =
+        allowed !== undefined &&
+        (nameAllowed(host.toLowerCase()) || (allowed.size > 0 && holds(allowed.list, address)));
+      if (refuseLoopback && !listed && holds(loopback.list, address)) {
+        refuse(shown, "it is this machine itself, and the address comes from a file");
+      }
       if (denied.size > 0 && holds(denied.list, address)) refuse(shown, "the egress policy denies this address");
-      if (allowed && !nameAllowed(host.toLowerCase()) && !(allowed.size > 0 && holds(allowed.list, address))) {
+      if (allowed && !listed) {
         refuse(shown, "the egress policy does not list this host");
       }
     },

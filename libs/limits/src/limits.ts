@@ -85,6 +85,24 @@ export const limits = {
   /** One request to a registry; sending a layer takes as long as `ociBlobMilliseconds`. */
   ociRequestMilliseconds: 30_000,
   ociBlobMilliseconds: 3_600_000,
+  /** The index of a chart repository, and one whose layout is unusual and that must be read whole. */
+  chartIndexBytes: 128 * MiB,
+  chartIndexMilliseconds: 60_000,
+  /** Charts of one repository, versions of one chart, tags of one repository of a registry. */
+  chartNames: 50_000,
+  chartVersions: 20_000,
+  /** A packed chart or OCI artifact as it is sent, and unpacked (Helm's 100 MiB). */
+  chartArchiveBytes: 100 * MiB,
+  chartUnpackedBytes: 100 * MiB,
+  chartMilliseconds: 90_000,
+  /** A provenance file. */
+  chartProvenanceBytes: 1 * MiB,
+  /** What is kept of charts and indexes on disk, together. */
+  chartCacheBytes: 2 * 1024 * MiB,
+  /** Layers of an OCI artifact with manifests (Argo CD's 10). */
+  ociArtifactLayers: 10,
+  /** Charts that one chart depends on, through others too. */
+  chartDependencies: 200,
   /** One message on the bus (NATS' max_payload default). */
   busMessageBytes: 1 * MiB,
 } as const;

@@ -86,13 +86,14 @@ export function createAuthorizer({ dialer, clock }: AuthorizerDeps) {
     const fields = new URLSearchParams();
     if (service) fields.set("service", service);
     for (const one of scope.split(" ")) if (one) fields.append("scope", one);
-    const { ca, insecureSkipVerify } = endpoint.settings;
+    const { ca, insecureSkipVerify, refuseLoopback } = endpoint.settings;
     const common = {
       purpose: "oci/token",
       timeout: limits.ociRequestMilliseconds,
       maxBytes: TOKEN_BYTES,
       ...(ca ? { ca } : {}),
       ...(insecureSkipVerify ? { insecureSkipVerify } : {}),
+      ...(refuseLoopback ? { refuseLoopback } : {}),
       ...(signal ? { signal } : {}),
     };
     let response: Awaited<ReturnType<Dialer["fetch"]>>;

@@ -125,7 +125,7 @@ export function createRegistryClient({ dialer, clock, registries = {} }: Registr
     signal: AbortSignal | undefined,
   ): Promise<DialResponse> {
     const url = /^https?:/.test(path) ? path : `${endpoint.base}${path}`;
-    const { ca, insecureSkipVerify } = endpoint.settings;
+    const { ca, insecureSkipVerify, clientCertificate, refuseLoopback } = endpoint.settings;
     const send = (authorization: string | undefined) =>
       dialer.fetch({
         purpose: "oci",
@@ -138,6 +138,8 @@ export function createRegistryClient({ dialer, clock, registries = {} }: Registr
         ...(call.sink ? { sink: call.sink } : {}),
         ...(ca ? { ca } : {}),
         ...(insecureSkipVerify ? { insecureSkipVerify } : {}),
+        ...(clientCertificate ? { clientCertificate } : {}),
+        ...(refuseLoopback ? { refuseLoopback } : {}),
         ...(signal ? { signal } : {}),
       });
     const first = await send(await authorizer.header(endpoint, scope, credential, signal));

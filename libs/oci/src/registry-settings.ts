@@ -8,6 +8,10 @@ export interface RegistrySettings {
   readonly ca?: string;
   /** Certificates are not verified. */
   readonly insecureSkipVerify?: boolean;
+  /** Certificate and key, PEM, with which we show who we are. */
+  readonly clientCertificate?: { readonly cert: string; readonly key: string };
+  /** This machine's own addresses are refused: for registries that files name which others write. */
+  readonly refuseLoopback?: boolean;
 }
 
 export type Registries = Readonly<Record<string, RegistrySettings>>;

@@ -1,0 +1,94 @@
+import type { Asker, ChartCredentials, FoundCredentials } from "@tiphys/chart-source";
+import { UnimplementedError } from "@tiphys/errors";
+import { redactUrl } from "@tiphys/git";
+import type { KubeObject } from "@tiphys/resources";
+import { Secret } from "@tiphys/secret";
+import { type CredentialSources, SECRET_TYPE_LABEL, secretText } from "./repository-secrets.js";
+
+/** Keys of a Secret that change how a chart repository is reached and that we cannot honour yet. */
+const unimplemented = [
+  "gcpServiceAccountKey",
+  "useAzureWorkloadIdentity",
+  "azureServicePrincipalClientId",
+  "azureServicePrincipalClientID",
+  "proxy",
+] as const;
+
+/** One spelling per chart repository: host, port and path, without scheme, user and slashes at the end. */
+function canonical(url: string): string {
+  const [, host = "", path = ""] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[^@/]*@)?([^/]*)(.*)$/is.exec(url.trim()) ?? [];
+  return host.toLowerCase() + path.replace(/\/+$/, "");
+}
+
+const hostOf = (url: string): string =>
+  canonical(url)
+    .split("/")[0]!
+    .replace(/:\d+$/, "")
+    .replace(/^\[|\]$/g, "");
+
+/**
+ * Credentials of a chart repository or registry: its own Secret, of the asker's project before one of no project, completed by the
+ * repo-creds Secret with the longest URL that begins like it. Secrets of other projects do not count.
+ */
+export function chartCredentialsFor(
+  url: string,
+  { project }: Asker,
+  { secrets, tlsCerts }: Pick<CredentialSources, "secrets" | "tlsCerts">,
+): FoundCredentials {
+  const wanted = canonical(url);
+  const usable = (type: string) =>
+    secrets.filter((secret) => {
+      if (secret.metadata.labels?.[SECRET_TYPE_LABEL] !== type) return false;
+      const own = secretText(secret, "project");
+      return own === undefined || own === project;
+    });
+  const owned = usable("repository").filter((secret) => canonical(secretText(secret, "url") ?? "") === wanted);
+  const own = owned.find((secret) => secretText(secret, "project") !== undefined) ?? owned[0];
+  let template: KubeObject | undefined;
+  let longest = 0;
+  for (const secret of usable("repo-creds")) {
+    const prefix = canonical(secretText(secret, "url") ?? "");
+    if (prefix.length > longest && beginsWith(wanted, prefix)) [template, longest] = [secret, prefix.length];
+  }
+  const hasOwn = own !== undefined && ["username", "password", "bearerToken"].some((key) => secretText(own, key));
+  const from = [own, hasOwn ? undefined : template].filter((secret) => secret !== undefined);
+  const value = (key: string): string | undefined => {
+    for (const secret of from) {
+      const found = secretText(secret, key);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  for (const key of unimplemented) {
+    const found = value(key);
+    if (found !== undefined && found !== "false")
+      throw new UnimplementedError(`${key} in the Secret of a chart repository (${redactUrl(url)})`);
+  }
+  const secret = (key: string) => {
+    const found = value(key);
+    return found === undefined ? undefined : new Secret(found);
+  };
+  const flag = (key: string) => value(key) === "true";
+  const certificates: Record<string, string> | undefined = tlsCerts?.["data"];
+  const type = own && secretText(own, "type");
+  const entries: [keyof ChartCredentials, unknown][] = [
+    ["owner", from.map(({ metadata }) => metadata.name).join("+") || undefined],
+    ["username", value("username")],
+    ["password", secret("password")],
+    ["bearerToken", secret("bearerToken")],
+    ["tlsClientCertData", value("tlsClientCertData")],
+    ["tlsClientCertKey", secret("tlsClientCertKey")],
+    ["ca", certificates?.[hostOf(url)]],
+    ["insecure", flag("insecure")],
+    ["enableOci", flag("enableOCI") || type === "oci"],
+    ["plainHttp", flag("insecureOCIForceHttp")],
+  ];
+  return {
+    credentials: Object.fromEntries(entries.filter(([, each]) => each !== undefined && each !== false)),
+    listed: from.length > 0,
+  };
+}
+
+/** A prefix counts by whole hosts and parts of a path: `charts.example` is none of `charts.example.evil`. */
+const beginsWith = (url: string, prefix: string): boolean =>
+  prefix !== "" && (url === prefix || url.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`));
