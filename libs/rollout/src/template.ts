@@ -1,5 +1,6 @@
 import { clone } from "@tiphys/canonical-json";
 import { CHANGE_ANNOTATION, TRACEPARENT_ANNOTATION } from "@tiphys/identity";
+import { parseQuantity } from "@tiphys/kube-values";
 import { type CanaryStep, POD_TEMPLATE_HASH_LABEL, type PodTemplate } from "@tiphys/resources";
 
 /** FNV-1a, 32 bits, over UTF-8. */
@@ -66,31 +67,11 @@ function dropEmpty(value: unknown, parent?: string): unknown {
   return kept;
 }
 
-const QUANTITY = /^([+-]?(?:\d+\.?\d*|\.\d+))(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|u|n)?(?:e([+-]?\d+))?$/;
-const SCALES: Readonly<Record<string, number>> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-};
-
 /** "0.5", "500m" and 0.5 are one quantity. */
-function quantity(value: unknown): unknown {
-  const match = String(value).match(QUANTITY);
-  if (!match) return value;
-  return String(Number(match[1]) * (SCALES[match[2] ?? ""] ?? 1) * 10 ** Number(match[3] ?? 0));
-}
+const quantity = (value: unknown): unknown => {
+  const read = parseQuantity(String(value));
+  return read ? String(read.nanos) : value;
+};
 
 function normalizeContainer(container: Data): void {
   dropDefaults(container, containerDefaults);

@@ -1,5 +1,5 @@
+import { parseQuantity } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
-import { quantity } from "../quantity.js";
 
 /** Amounts by resource: `cpu` in thousandths, everything else in whole units. */
 export type Amounts = Readonly<Record<string, number>>;
@@ -11,9 +11,10 @@ interface Container {
 
 /** An amount as the scheduler counts it; what is finer is rounded up. */
 export function amountOf(resource: string, value: unknown): number {
-  const exact = quantity(value) * (resource === "cpu" ? 1000 : 1);
-  // 0.1 has no exact form: a billionth more is no request for one more.
-  return Math.ceil(exact - exact * 1e-12);
+  // What is no quantity counts as nothing: the API server refuses it.
+  const { nanos } = parseQuantity(String(value ?? "0")) ?? { nanos: 0n };
+  const unit = resource === "cpu" ? 1_000_000n : 1_000_000_000n;
+  return Number((nanos + unit - 1n) / unit);
 }
 
 export function amountsOf(list: Readonly<Record<string, unknown>> | undefined): Record<string, number> {
