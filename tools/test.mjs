@@ -3,7 +3,7 @@
 // scenarios instead; other arguments go to jest. The last line is `N passed, N failed, N skipped`.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { checkNode, ensureBuilt, ensureInstalled, root } from "./setup.mjs";
 
 checkNode();
@@ -44,6 +44,13 @@ if (!e2e && rest.length === 0) {
  */
 const onNodes = "(workflows-real|runtime-real|streams-real|/scenarios/[^/]*)\\.test\\.ts$";
 
+/** Where the time goes: the files that took longest, for those who have to keep the whole under half an hour. */
+function slowest(suites) {
+  const seconds = (suite) => (suite.endTime - suite.startTime) / 1000;
+  const longest = [...suites].sort((a, b) => seconds(b) - seconds(a)).slice(0, 12);
+  return longest.map((suite) => `${seconds(suite).toFixed(0).padStart(5)} s  ${relative(root, suite.name)}`);
+}
+
 /** Runs jest once and adds up what it counted; gives its exit code. */
 function jest(...jestArgs) {
   mkdirSync(join(root, ".cache"), { recursive: true });
@@ -73,6 +80,7 @@ function jest(...jestArgs) {
       }
     }
     for (const name of skippedIn) console.log(`skipped: ${name}`);
+    if (rest.length === 0) for (const line of slowest(result.testResults)) console.log(line);
   } catch {
     count.failed++;
     console.log("jest left no report");
