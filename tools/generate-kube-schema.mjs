@@ -30,7 +30,7 @@ const leaf = {
   "io.k8s.apimachinery.pkg.apis.meta.v1.Time": "t",
   "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": "m",
   "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "*",
-  "io.k8s.apimachinery.pkg.runtime.RawExtension": "*",
+  "io.k8s.apimachinery.pkg.runtime.RawExtension": "r",
   "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON": "*",
   "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool": "*",
   "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray": "*",

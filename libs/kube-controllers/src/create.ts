@@ -22,6 +22,16 @@ import { nodeLifecycle, orphanedPods } from "./node-lifecycle/reconciler.js";
 import { adopters, replicaSetKind, replicaSetReconciler, replicationControllerKind } from "./replica-set.js";
 import { createScheduler, waitsForNode } from "./scheduler/scheduler.js";
 import { namespaceDefaultsReconciler } from "./service-accounts.js";
+import {
+  attributesClasses,
+  attributesClassProtection,
+  attributesClassWatches,
+  claimProtection,
+  claimWatches,
+  volumeClaims,
+  volumeProtection,
+  volumes,
+} from "./volume-protection.js";
 
 export interface KubeControllersDeps {
   readonly informers: Informers;
@@ -135,6 +145,15 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
     "serviceaccount-controller",
     (events) => namespaceDefaultsReconciler({ informers, events, rootCa: deps.rootCa }),
     [inNamespace(types.serviceAccounts, "default"), inNamespace(types.configMaps, "kube-root-ca.crt")],
+  );
+  add("claimprotection", volumeClaims, "pvc-protection-controller", () => claimProtection(informers), claimWatches);
+  add("volumeprotection", volumes, "pv-protection-controller", () => volumeProtection(informers), []);
+  add(
+    "attributesclassprotection",
+    attributesClasses,
+    "volumeattributesclass-protection-controller",
+    () => attributesClassProtection(informers),
+    attributesClassWatches,
   );
   const lifecycleEvents = recorder("node-controller");
   const lifecycle = nodeLifecycle({ informers, events: lifecycleEvents, clock: deps.clock });

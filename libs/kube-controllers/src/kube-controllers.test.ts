@@ -8,6 +8,7 @@ import { type Condition, type KubeObject, type ResourceType, types } from "@tiph
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { createSimulatedKubelet, type SimulatedFate } from "@tiphys/testing";
 import { createKubeControllers } from "./index.js";
+import { attributesClasses, volumeClaims, volumes } from "./volume-protection.js";
 
 const start = new Date("2026-01-01T00:00:00Z");
 
@@ -462,5 +463,53 @@ it("empties a namespace that is deleted, waits for finalizers, then lets it go",
   await w.change(types.configMaps, "held", { metadata: { finalizers: [] } });
   await w.clock.advance(1000);
   await expect(w.client.get(types.namespaces, { name: "shop" })).rejects.toThrow('namespaces "shop" not found');
+  await w.stop();
+});
+
+it("keeps a deleted claim while a pod that has a node names it, and lets go of volumes and classes that nobody uses", async () => {
+  const w = await world();
+  await w.clock.quiet();
+  const metadata = (name: string) => ({ name });
+  const storage = { resources: { requests: { storage: "1Gi" } }, accessModes: ["ReadWriteOnce"] };
+  await w.client.create(volumeClaims, {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "data", namespace: "shop" },
+    spec: { ...storage, volumeAttributesClassName: "fast" },
+  });
+  await w.client.create(attributesClasses, {
+    apiVersion: "storage.k8s.io/v1",
+    kind: "VolumeAttributesClass",
+    metadata: metadata("fast"),
+    driverName: "example.com/d",
+    parameters: { a: "b" },
+  });
+  await w.client.create(volumes, {
+    apiVersion: "v1",
+    kind: "PersistentVolume",
+    metadata: metadata("disk"),
+    spec: { capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"], hostPath: { path: "/tmp" } },
+  });
+  await w.client.create(types.pods, {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "user", namespace: "shop" },
+    spec: {
+      nodeName: "n1",
+      containers: [{ name: "c", image: "i" }],
+      volumes: [{ name: "v", persistentVolumeClaim: { claimName: "data" } }],
+    },
+  });
+  await w.client.delete(volumeClaims, { namespace: "shop", name: "data" });
+  await w.client.delete(attributesClasses, metadata("fast"));
+  await w.client.delete(volumes, metadata("disk"));
+  await w.clock.quiet();
+  expect((await w.client.list(volumes)).items).toEqual([]);
+  expect((await w.get(volumeClaims, "data")).metadata.deletionTimestamp).toBeDefined();
+  expect((await w.client.list(attributesClasses)).items).toHaveLength(1);
+  await w.client.delete(types.pods, { namespace: "shop", name: "user" }, { gracePeriodSeconds: 0 });
+  await w.clock.advance(1000);
+  expect(await w.list(volumeClaims)).toEqual([]);
+  expect((await w.client.list(attributesClasses)).items).toEqual([]);
   await w.stop();
 });

@@ -25,6 +25,7 @@ import { EventExpiry } from "./event-expiry.js";
 import { GarbageCollector } from "./garbage-collector.js";
 import { credentials } from "./pki/credentials.js";
 import { Store } from "./store/store.js";
+import { SystemConditions } from "./system-conditions.js";
 
 export interface EmbeddedKubeOptions {
   /** Where objects are kept; absent: in memory only. */
@@ -124,6 +125,7 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
     const collector = new GarbageCollector(parts, clock);
     const expiry = new EventExpiry(store, clock);
     const cleaner = new CrdCleaner(parts, clock);
+    const conditions = new SystemConditions(parts, clock);
     const open = new Set<Listening>();
     let stopping: Promise<void> | undefined;
     return {
@@ -162,6 +164,7 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
           legacyTokens.stop();
           await collector.stop();
           await cleaner.stop();
+          await conditions.stop();
           await aggregator.stop();
           await signer.stop();
           await secrets.stop();

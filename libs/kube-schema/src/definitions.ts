@@ -41,7 +41,7 @@ export function definition(name: string): Schema {
   return node;
 }
 
-type Leaf = Pick<Schema, "type" | "format" | "quantity" | "intOrString">;
+type Leaf = Pick<Schema, "type" | "format" | "quantity" | "intOrString" | "mapType">;
 const leaves: Readonly<Record<string, Leaf>> = {
   s: { type: "string" },
   b: { type: "boolean" },
@@ -54,6 +54,8 @@ const leaves: Readonly<Record<string, Leaf>> = {
   q: { quantity: true },
   x: { intOrString: true },
   o: { type: "object" },
+  // What is in there is nobody's business but the client's: it is owned as a whole.
+  r: { mapType: "atomic" },
   "*": {},
 };
 const plain = new Map<string, Schema>(Object.entries(leaves).map(([key, leaf]) => [key, Object.freeze({ ...leaf })]));
@@ -106,7 +108,7 @@ class DefinitionNode implements Schema {
     this.default = use.d;
     this.listType = use.lt && listTypes[use.lt];
     this.listKeys = use.lk;
-    this.mapType = (use.mt ?? compact.mt) === "a" ? "atomic" : undefined;
+    this.mapType = (use.mt ?? compact.mt) === "a" ? "atomic" : leaf?.mapType;
     this.patchStrategy = use.ps;
     this.patchMergeKey = use.pk;
   }

@@ -25,6 +25,7 @@ export {
   type Printer,
   podSummary,
   type Row,
+  scalePrinter,
   type TableColumn,
 } from "./tables/index.js";
 export { approvalOf } from "./validation/crd.js";

@@ -68,7 +68,7 @@ export function identified(kind: Identity, body: unknown): KubeObject {
   }
   const apiVersion = apiVersionOfKind(kind);
   const given = body as Partial<KubeObject>;
-  checkType(kind, given.apiVersion || apiVersion, given.kind || kind.kind);
+  checkType(kind, given.apiVersion || apiVersion, given.kind || kind.kind, body);
   const metadata = given.metadata ?? {};
   if (typeof metadata !== "object" || Array.isArray(metadata)) {
     throw badRequest(
@@ -79,8 +79,8 @@ export function identified(kind: Identity, body: unknown): KubeObject {
   return Object.assign({ kind: kind.kind, apiVersion, metadata }, given, { kind: kind.kind, apiVersion, metadata });
 }
 
-/** Whether an object that says it is of this type can be read as `expected`. */
-export function checkType(expected: Identity, apiVersion: string, kind: string): void {
+/** Whether an object that says it is of this type can be read as `expected`. A body of another kind is read as that first. */
+export function checkType(expected: Identity, apiVersion: string, kind: string, body?: object): void {
   const wanted = apiVersionOfKind(expected);
   if (kind === expected.kind && apiVersion === wanted) return;
   if (expected.crd) {
@@ -102,6 +102,8 @@ export function checkType(expected: Identity, apiVersion: string, kind: string):
   if (kind === expected.kind) {
     throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${wanted})`);
   }
+  const { error } = body ? known.decode({ metadata: {}, ...body, apiVersion, kind } as KubeObject) : {};
+  if (error !== undefined) throw cannot(error.replace(/^.* cannot be handled as a \S+: /, ""));
   throw cannot(
     `converting (${versionOf(apiVersion)}.${kind}) to (${expected.group.split(".")[0] || "core"}.${expected.kind}): unknown conversion`,
   );

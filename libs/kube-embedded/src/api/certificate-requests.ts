@@ -78,7 +78,7 @@ export function requestErrors(object: KubeObject): FieldError[] {
   const problem = fromPem(text, "CERTIFICATE REQUEST")
     ? "asn1: the request cannot be read, or its signature is not valid"
     : "PEM block type must be CERTIFICATE REQUEST";
-  const bytes = JSON.stringify(object["spec"]?.request ?? "");
+  const bytes = JSON.stringify(object["spec"]?.request || null);
   return [fieldError("spec.request", "FieldValueInvalid", `Invalid value: ${bytes}: ${problem}`)];
 }
 

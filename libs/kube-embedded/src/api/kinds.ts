@@ -196,7 +196,7 @@ export function servedCustom(crd: KubeObject, version: any): ServedKind {
     validate(object, old, subresource, warn) {
       const found = schema().validate(object, old, subresource === "status");
       for (const warning of found.warnings) warn?.(warning);
-      const rules = { namespaced: type.namespaced, nameRule: isDnsSubdomain, freeFinalizers: true };
+      const rules = { namespaced: type.namespaced, nameRule: isDnsSubdomain, again: "u" };
       return [...validateMetadata(object, rules, old), ...found.errors];
     },
   };

@@ -83,7 +83,7 @@ function decodePatched({ kind }: Target, patched: KubeObject, patch: Patch, cont
       status.fieldError("patch", "FieldValueInvalid", `Invalid value: ${JSON.stringify(shown)}: ${problem}`),
     ]);
   try {
-    checkType(kind, patched?.apiVersion || apiVersionOfKind(kind), patched?.kind || kind.kind);
+    checkType(kind, patched?.apiVersion || apiVersionOfKind(kind), patched?.kind || kind.kind, patched);
   } catch (error) {
     throw refuse(messageOf(error).replace(/^.* cannot be handled as a \S+: /, ""));
   }

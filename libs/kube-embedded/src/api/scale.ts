@@ -7,6 +7,7 @@ import {
   mergePatch,
   PatchError,
   strategicMergePatch,
+  updateManagedFields,
 } from "@tiphys/kube-patch";
 import { decode, definition } from "@tiphys/kube-schema";
 import type { KubeObject, ManagedFieldsEntry } from "@tiphys/resources";
@@ -22,6 +23,7 @@ export const hasScale = (kind: ServedKind): kind is ServedKind & { scale: ScaleP
 type Fields = Record<string, unknown>;
 
 const SCALE = { group: "autoscaling", version: "v1", kind: "Scale" } as const;
+const STATUS = [["status"]];
 export const SCALE_VERSION = "autoscaling/v1";
 const schema = () => definition("io.k8s.api.autoscaling.v1.Scale");
 
@@ -85,13 +87,29 @@ export async function writeScale(
   const old = current(parts, target);
   if (!old || !hasScale(kind)) throw status.notFound(kind, name);
   const scale = scaleOf(old, kind);
+  const owners = ownersOfScale(old, kind.scale.replicas);
+  const live: KubeObject =
+    owners.length > 0 ? { ...scale, metadata: { ...scale.metadata, managedFields: owners } } : scale;
   const now = timestamp(parts.clock.now());
   let wanted: KubeObject;
-  let managedFields: ManagedFieldsEntry[] | undefined;
-  if ("body" in change) wanted = decodedScale(change.body, context, (problem) => status.badRequest(problem));
-  else if (change.patch.type === "apply") {
-    ({ wanted, managedFields } = applied(old, scale, kind, change.patch.body, now, context));
-  } else wanted = patchedScale(scale, change.patch, context);
+  let owned: readonly ManagedFieldsEntry[];
+  if ("patch" in change && change.patch.type === "apply") {
+    ({ wanted, owned } = applied(live, change.patch.body, now, context));
+  } else {
+    wanted =
+      "body" in change
+        ? decodedScale(change.body, context, (problem) => status.badRequest(problem))
+        : patchedScale(live, change.patch, context);
+    owned = updateManagedFields({
+      before: live,
+      after: { ...wanted, metadata: { ...live.metadata, ...only(wanted.metadata, "managedFields") } },
+      manager: context.manager,
+      schema: schema(),
+      now,
+      subresource: "scale",
+      ignore: STATUS,
+    });
+  }
   checkIdentity(target, wanted);
   const replicas = (wanted["spec"]?.replicas ?? 0) as number;
   if (replicas < 0) {
@@ -104,12 +122,12 @@ export async function writeScale(
     ]);
   }
   const { uid, resourceVersion } = wanted.metadata ?? {};
-  const metadata = { ...old.metadata, ...(managedFields ? { managedFields } : {}) };
+  const metadata = { ...old.metadata, managedFields: ownersOfObject(old, owned, kind.scale.replicas) };
   if (resourceVersion) metadata.resourceVersion = resourceVersion;
   if (uid) metadata.uid = uid;
   const next = withValue({ ...old, metadata }, kind.scale.replicas, replicas);
   const place = { ...target, subresource: "scale" };
-  return scaleOf(await commitUpdate(parts, place, next, old, context, managedFields !== undefined), kind);
+  return scaleOf(await commitUpdate(parts, place, next, old, context, true), kind);
 }
 
 /** A body as a Scale, whatever it says it is. */
@@ -155,35 +173,54 @@ const owns = ({ fieldsV1 }: ManagedFieldsEntry, path: readonly string[]): boolea
   ) !== undefined;
 const fieldsOf = (path: readonly string[]): Fields =>
   path.reduceRight<Fields>((inner, step) => ({ [`f:${step}`]: inner }), {});
-const nameOf = ({ manager, operation, subresource = "" }: ManagedFieldsEntry): string =>
-  JSON.stringify([manager, operation, subresource]);
+/** What tells entries apart: an apply has no version, an update is another one in each. */
+const nameOf = ({ manager, operation, subresource = "", apiVersion }: ManagedFieldsEntry): string =>
+  JSON.stringify([manager, operation, subresource, operation === "Apply" ? "" : apiVersion]);
 
-/**
- * Server-side apply of a Scale: who owns the replicas of the object owns those of its Scale, and the other way round.
- */
+/** Who owns the replicas of the object owns those of its Scale. */
+const ownersOfScale = (object: KubeObject, path: readonly string[]): ManagedFieldsEntry[] =>
+  (object.metadata.managedFields ?? [])
+    .filter((entry) => owns(entry, path))
+    .map((entry) => ({ ...entry, apiVersion: SCALE_VERSION, fieldsV1: fieldsOf(["spec", "replicas"]) }));
+
+/** The other way round: what the owners of a Scale are to the object. */
+function ownersOfObject(
+  object: KubeObject,
+  ofScale: readonly ManagedFieldsEntry[],
+  path: readonly string[],
+): ManagedFieldsEntry[] {
+  const owners = new Map(
+    ofScale.filter((entry) => owns(entry, ["spec", "replicas"])).map((entry) => [nameOf(entry), entry]),
+  );
+  const kept = (object.metadata.managedFields ?? []).flatMap((entry) => {
+    if (!owns(entry, path)) return [entry];
+    if (owners.delete(nameOf(entry))) return [entry];
+    const fieldsV1 = withoutPath(entry.fieldsV1, path);
+    return fieldsV1 ? [{ ...entry, fieldsV1 }] : [];
+  });
+  // As the real server has it: in the version of the object, and without a time.
+  const added = [...owners.values()].map(({ time: _, ...entry }) => ({
+    ...entry,
+    apiVersion: object.apiVersion,
+    fieldsV1: fieldsOf(path),
+  }));
+  return inManagersOrder([...kept, ...added] as ManagedFieldsEntry[]);
+}
+
+const only = <T extends object, K extends keyof T>(object: T, key: K): Partial<Pick<T, K>> =>
+  object[key] === undefined ? {} : ({ [key]: object[key] } as Pick<T, K>);
+
+/** Server-side apply of a Scale. */
 function applied(
-  old: KubeObject,
-  scale: KubeObject,
-  kind: ServedKind & { scale: ScalePaths },
+  live: KubeObject,
   body: object,
   now: string,
   context: WriteContext,
-): { wanted: KubeObject; managedFields: ManagedFieldsEntry[] } {
+): { wanted: KubeObject; owned: readonly ManagedFieldsEntry[] } {
   const given = body as Partial<KubeObject>;
   checkType(SCALE, given.apiVersion || SCALE_VERSION, given.kind || SCALE.kind);
-  const path = kind.scale.replicas;
-  const entries = old.metadata.managedFields ?? [];
-  const live: KubeObject = {
-    ...scale,
-    metadata: {
-      ...scale.metadata,
-      managedFields: entries
-        .filter((entry) => owns(entry, path))
-        .map((entry) => ({ ...entry, apiVersion: SCALE_VERSION, fieldsV1: fieldsOf(["spec", "replicas"]) })),
-    },
-  };
   const configuration = identified(SCALE, body);
-  configuration.metadata = { ...configuration.metadata, name: configuration.metadata.name || old.metadata.name };
+  configuration.metadata = { ...configuration.metadata, name: configuration.metadata.name || live.metadata.name };
   let result: ReturnType<typeof applyServerSide>;
   try {
     result = applyServerSide({
@@ -194,7 +231,7 @@ function applied(
       schema: schema(),
       now,
       subresource: "scale",
-      ignore: [["status"]],
+      ignore: STATUS,
     });
   } catch (error) {
     if (error instanceof PatchError) throw status.bare(error.message);
@@ -204,21 +241,8 @@ function applied(
     const { message, causes } = conflictStatus(result.conflicts);
     throw statusError(409, "Conflict", message, { causes: [...causes] });
   }
-  const owners = new Map((result.object.metadata.managedFields ?? []).map((entry) => [nameOf(entry), entry]));
-  const kept = entries.flatMap((entry) => {
-    if (!owns(entry, path)) return [entry];
-    if (owners.delete(nameOf(entry))) return [entry];
-    const fieldsV1 = withoutPath(entry.fieldsV1, path);
-    return fieldsV1 ? [{ ...entry, fieldsV1 }] : [];
-  });
-  // As the real server has it: in the version of the object, and without a time.
-  const added = [...owners.values()].map(({ time: _, ...entry }) => ({
-    ...entry,
-    apiVersion: old.apiVersion,
-    fieldsV1: fieldsOf(path),
-  }));
   return {
     wanted: decodedScale(result.object, context, (problem) => status.badRequest(problem)),
-    managedFields: inManagersOrder([...kept, ...added] as ManagedFieldsEntry[]),
+    owned: result.object.metadata.managedFields ?? [],
   };
 }

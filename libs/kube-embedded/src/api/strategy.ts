@@ -101,8 +101,21 @@ const completions: Readonly<Record<string, (object: KubeObject) => void>> = {
   },
 };
 
+/** Keeps an object while it is used; a controller takes it away. */
+const protectionOf: Readonly<Record<string, string>> = {
+  "/persistentvolumeclaims": "kubernetes.io/pvc-protection",
+  "/persistentvolumes": "kubernetes.io/pv-protection",
+  "storage.k8s.io/volumeattributesclasses": "kubernetes.io/vac-protection",
+};
+
+export function protect({ collection }: ServedKind, { metadata }: KubeObject): void {
+  const finalizer = protectionOf[collection];
+  if (!finalizer || metadata.finalizers?.includes(finalizer)) return;
+  metadata.finalizers = [...(metadata.finalizers ?? []), finalizer];
+}
+
 /** Counts the templates of a DaemonSet, which its newest version has no field for. */
-const TEMPLATE_GENERATION = "deprecated.daemonset.template.generation";
+export const TEMPLATE_GENERATION = "deprecated.daemonset.template.generation";
 
 /** A Job's pods are told apart by its uid, unless it brings a selector of its own. */
 function generateSelector(job: KubeObject): void {

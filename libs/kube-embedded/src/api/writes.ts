@@ -84,6 +84,7 @@ export function admitCreate(
   if (kind.collection === "/pods") completePod(parts, kind, object);
   if (kind.collection === "/nodes") taintNewNode(object);
   if (kind.collection === "scheduling.k8s.io/priorityclasses") admitPriorityClass(store, kind, object);
+  strategy.protect(kind, object);
   fillSystemMetadata(parts, kind, object.metadata, now);
   strategy.prepareCreate(kind, object);
   if (kind.collection === "/services") addresses.assign(kind, object);
@@ -131,6 +132,11 @@ function fillSystemMetadata(
   metadata.creationTimestamp = now;
   if (strategy.startsWithGeneration(kind)) metadata.generation = 1;
   if (metadata.name || !metadata.generateName) return;
+  // Nothing can be added to an address.
+  if (kind.collection === "networking.k8s.io/ipaddresses") {
+    metadata.name = metadata.generateName;
+    return;
+  }
   do metadata.name = generatedName(metadata.generateName, random);
   while (store.get(kind.collection, metadata.namespace, metadata.name));
 }

@@ -29,11 +29,6 @@ export const exceptions: readonly Exception[] = [
     what: "what is wrong with a text that is no YAML is said in the words of another reader",
     level: (outcome) => ({ ...outcome, body: withoutYamlProblems(outcome.body) }),
   },
-  {
-    adr: "0033",
-    what: "volumes, claims and classes of volume attributes get no finalizer that protects them while in use",
-    level: (outcome) => ({ ...outcome, body: withoutProtection(outcome.body) }),
-  },
 ];
 
 /** The outcome without what is an exception. */
@@ -55,29 +50,4 @@ function withoutColumnDescriptions(body: any): unknown {
 function withoutYamlProblems(body: any): unknown {
   if (typeof body?.message !== "string" || body.kind !== "Status") return body;
   return { ...body, message: body.message.replace(/yaml: .*?(?= \([0-9a-f]|$)/s, "yaml: …") };
-}
-
-const PROTECTION = /^kubernetes\.io\/(pv|pvc|vac)-protection$/;
-
-/** Without the finalizers, and without the mark of an object that they alone kept. */
-// biome-ignore lint/suspicious/noExplicitAny: whatever the server answered
-function withoutProtection(body: any): unknown {
-  if (Array.isArray(body)) return body.map(withoutProtection);
-  if (body === null || typeof body !== "object") return body;
-  const out: Record<string, unknown> = {};
-  for (const [key, member] of Object.entries(body)) out[key] = withoutProtection(member);
-  const metadata = body.metadata as { finalizers?: string[] } | undefined;
-  if (!metadata?.finalizers?.some((finalizer) => PROTECTION.test(finalizer))) return out;
-  const {
-    finalizers,
-    deletionTimestamp: _,
-    deletionGracePeriodSeconds: _grace,
-    ...rest
-  } = out["metadata"] as {
-    finalizers: string[];
-    deletionTimestamp?: string;
-    deletionGracePeriodSeconds?: number;
-  };
-  const left = finalizers.filter((finalizer) => !PROTECTION.test(finalizer));
-  return { ...out, metadata: { ...rest, ...(left.length > 0 ? { finalizers: left } : {}) } };
 }

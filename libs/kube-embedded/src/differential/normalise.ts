@@ -22,6 +22,7 @@ const volatileMembers: ReadonlySet<string> = new Set([
 /** Texts inside of messages that are made up, and what stands for them. */
 const volatileTexts: readonly (readonly [RegExp, string])[] = [
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "UID"],
+  [/(\bresourceVersion: ")\d+"/g, '$1REVISION"'],
   [/\b10\.96\.\d+\.\d+\b/g, "CLUSTER-IP"],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME"],
   [/(Too large resource version: \d+, current: )\d+/g, "$1REVISION"],

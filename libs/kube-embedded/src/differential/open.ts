@@ -2,36 +2,4 @@
  * Answers that differ from the real server's and are not meant to: defects that are known and not mended yet, by group and step. They are
  * listed in docs/compatibility.md as "answers that still differ". No exception belongs here, and nothing is added that was equal before.
  */
-export const open: ReadonlySet<string> = new Set([
-  "APIService of apiregistration.k8s.io/v1 › get as a table",
-  "CertificateSigningRequest of certificates.k8s.io/v1 › create nothing but a name",
-  "CertificateSigningRequest of certificates.k8s.io/v1 › create with a bad name",
-  "ControllerRevision of apps/v1 › create",
-  "ControllerRevision of apps/v1 › create as a dry run",
-  "ControllerRevision of apps/v1 › get",
-  "ControllerRevision of apps/v1 › get as a table",
-  "ControllerRevision of apps/v1 › get as metadata",
-  "ControllerRevision of apps/v1 › list",
-  "ControllerRevision of apps/v1 › patch",
-  "ControllerRevision of apps/v1 › patch the labels by steps",
-  "ControllerRevision of apps/v1 › patch without a change",
-  "DaemonSet of apps/v1 › get as a table",
-  "DaemonSet of apps/v1 › get as metadata",
-  "Endpoints of v1 › a subresource that is not there",
-  "FlowSchema of flowcontrol.apiserver.k8s.io/v1 › get as a table",
-  "PersistentVolume of v1 › delete",
-  "PersistentVolume of v1 › delete as a dry run",
-  "PersistentVolumeClaim of v1 › delete",
-  "PersistentVolumeClaim of v1 › delete as a dry run",
-  "VolumeAttributesClass of storage.k8s.io/v1 › delete again",
-  "broken bodies › a wrong kind",
-  "broken patches › merge: another kind",
-  "broken patches › merge: labels that are bad",
-  "lists › a negative limit",
-  "lists › a path with a final slash",
-  "lists › as YAML",
-  "lists › one as YAML",
-  "subresources › apply its status",
-  "subresources › get its scale as a table",
-  "subresources › patch its scale to a text",
-]);
+export const open: ReadonlySet<string> = new Set<string>([]);

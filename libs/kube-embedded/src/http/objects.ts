@@ -44,7 +44,8 @@ export async function serveObjects(parts: HandlerParts, exchange: Exchange, prin
   };
   refuseMissing(found);
   const advice = deprecation(found.kind);
-  if (advice) exchange.warn(advice);
+  const isServed = !found.subresource || found.kind.subresources.some(({ name }) => name === found.subresource);
+  if (advice && isServed) exchange.warn(advice);
   const asked = await toRequest(exchange, found, principal);
   if (asked.verb === "watch") {
     const { bookmarks, timeoutSeconds } = watchQuery(query);

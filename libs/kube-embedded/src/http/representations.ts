@@ -1,5 +1,7 @@
+import { scalePrinter } from "@tiphys/kube-schema";
 import type { KubeObject } from "@tiphys/resources";
 import type { ServedKind } from "../api/kinds.js";
+import { TEMPLATE_GENERATION } from "../api/strategy.js";
 import { bytesOf } from "../store/store.js";
 import type { Representation } from "./negotiation.js";
 
@@ -26,8 +28,16 @@ const listMeta = ({ resourceVersion, continue: token, remaining }: ListMeta) => 
 const partial = (object: KubeObject) => ({
   kind: "PartialObjectMetadata",
   apiVersion: "meta.k8s.io/v1",
-  metadata: object.metadata,
+  metadata: object.kind === "DaemonSet" ? withoutTemplateGeneration(object.metadata) : object.metadata,
 });
+
+/** Only whole DaemonSets show how often their template has changed: it is a field that their newest version has lost. */
+function withoutTemplateGeneration(metadata: KubeObject["metadata"]): KubeObject["metadata"] {
+  if (metadata.annotations?.[TEMPLATE_GENERATION] === undefined) return metadata;
+  const { [TEMPLATE_GENERATION]: _, ...annotations } = metadata.annotations;
+  const { annotations: _all, ...rest } = metadata;
+  return Object.keys(annotations).length > 0 ? { ...metadata, annotations } : rest;
+}
 
 const apiVersionOf = ({ group, version }: ServedKind) => (group ? `${group}/${version}` : version);
 
@@ -83,7 +93,8 @@ function* withoutType(item: KubeObject, type: Buffer): Generator<string | Buffer
 }
 
 export function table(items: readonly KubeObject[], meta: ListMeta, shaping: Shaping, withColumns: boolean): object {
-  const { kind, includeObject, now } = shaping;
+  const { includeObject, now } = shaping;
+  const kind = items[0]?.kind === "Scale" ? scalePrinter : shaping.kind;
   return {
     kind: "Table",
     apiVersion: "meta.k8s.io/v1",

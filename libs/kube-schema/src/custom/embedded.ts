@@ -52,7 +52,11 @@ function checkResource(value: Members, path: string, errors: FieldError[]): void
   const metadata = { ...value["metadata"] } as unknown as KubeObject["metadata"];
   metadata.name ||= "fakename";
   const namespaced = Boolean(metadata.namespace);
-  for (const error of validateMetadata({ ...value, metadata } as KubeObject, { namespaced, nameRule: isPathSegment })) {
+  for (const error of validateMetadata({ ...value, metadata } as KubeObject, {
+    namespaced,
+    again: "",
+    nameRule: isPathSegment,
+  })) {
     errors.push({ ...error, field: `${path}.${error.field}` });
   }
 }

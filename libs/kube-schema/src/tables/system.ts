@@ -100,6 +100,17 @@ const policyBinding = printer(["PolicyName", "ParamRef"], ({ spec }) => [
 const webhooks = printer(["Webhooks:integer"], (object) => [object.webhooks?.length ?? 0]);
 const nothingElse = printer([], () => []);
 
+/** The real server does not say that the first column of a Scale holds its name. */
+export const scalePrinter: Printer = {
+  columns: columns("Name", "Desired:integer", "Available:integer", "Age").map((column) => ({ ...column, format: "" })),
+  row: ({ metadata, spec, status, ...rest }: any, now) => [
+    metadata.name,
+    spec?.replicas ?? 0,
+    status?.replicas ?? 0,
+    ageOf({ metadata, ...rest }, now),
+  ],
+};
+
 /** By `group/Kind`. */
 export const systemPrinters: Readonly<Record<string, Printer>> = {
   "/ComponentStatus": {

@@ -60,6 +60,54 @@ const nameRules: Readonly<Record<string, NameRule>> = {
   "rbac.authorization.k8s.io/ClusterRoleBinding": isPathSegment,
 };
 
+const ADMISSION = "admissionregistration.k8s.io";
+/** Kinds that look at generateName only in what became of it. */
+const ofTheNameAlone: ReadonlySet<string> = new Set(["/ReplicationController", "resource.k8s.io/DeviceClass"]);
+/** How kinds look at metadata again, where it is not "UF". */
+const looks: Readonly<Record<string, string>> = {
+  "/Event": "",
+  "/LimitRange": "F",
+  "/PersistentVolume": "FF",
+  "/PodTemplate": "U",
+  "/ReplicationController": "U",
+  "/ResourceQuota": "U",
+  "/Service": "U",
+  [`${ADMISSION}/MutatingAdmissionPolicy`]: "f",
+  [`${ADMISSION}/MutatingAdmissionPolicyBinding`]: "f",
+  [`${ADMISSION}/MutatingWebhookConfiguration`]: "f",
+  [`${ADMISSION}/ValidatingAdmissionPolicy`]: "f",
+  [`${ADMISSION}/ValidatingAdmissionPolicyBinding`]: "f",
+  [`${ADMISSION}/ValidatingWebhookConfiguration`]: "f",
+  "apiextensions.k8s.io/CustomResourceDefinition": "u",
+  "apiregistration.k8s.io/APIService": "uf",
+  "apps/DaemonSet": "U",
+  "apps/Deployment": "U",
+  "apps/ReplicaSet": "U",
+  "apps/StatefulSet": "U",
+  "autoscaling/HorizontalPodAutoscaler": "U",
+  "batch/CronJob": "U",
+  "coordination.k8s.io/Lease": "u",
+  "discovery.k8s.io/EndpointSlice": "F",
+  "events.k8s.io/Event": "U",
+  "flowcontrol.apiserver.k8s.io/FlowSchema": "F",
+  "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration": "F",
+  "networking.k8s.io/NetworkPolicy": "U",
+  "networking.k8s.io/ServiceCIDR": "U",
+  "node.k8s.io/RuntimeClass": "uf",
+  "policy/PodDisruptionBudget": "",
+  "resource.k8s.io/ResourceSlice": "U",
+  "scheduling.k8s.io/PriorityClass": "U",
+  "storage.k8s.io/CSIDriver": "U",
+  "storage.k8s.io/CSINode": "F",
+  "storage.k8s.io/VolumeAttachment": "F",
+};
+/** The same for changes of a status, where it is not "U". */
+const statusLooks: Readonly<Record<string, string>> = {
+  "batch/CronJob": "",
+  [CERTIFICATE_REQUEST]: "UF",
+  "policy/PodDisruptionBudget": "",
+};
+
 /** What is wrong with an object of a builtin kind, or with its change. */
 export function validateBuiltin(
   kind: BuiltinKind,
@@ -68,13 +116,17 @@ export function validateBuiltin(
   subresource?: string,
 ): FieldError[] {
   const id = `${kind.group}/${kind.kind}`;
-  const inMetadata = validateMetadata(
+  const again = subresource === "status" ? statusLooks : looks;
+  const errors = validateMetadata(
     object,
-    { namespaced: kind.namespaced, nameRule: nameRules[id] ?? isDnsSubdomain },
+    {
+      namespaced: kind.namespaced,
+      nameRule: nameRules[id] ?? isDnsSubdomain,
+      ...(ofTheNameAlone.has(id) ? { ofTheNameAlone: true } : {}),
+      again: again[id] ?? (subresource === "status" ? "U" : "UF"),
+    },
     old,
   );
-  // The real server looks at what changed of the metadata twice, and says it twice.
-  const errors = old === undefined ? inMetadata : [...inMetadata, ...inMetadata];
   if (id === CERTIFICATE_REQUEST) return [...errors, ...validateCertificateRequest(object, old, subresource)];
   // A status is checked by its schema alone: what controllers write is not refused for what users wrote before.
   if (subresource === "status") {

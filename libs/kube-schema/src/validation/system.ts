@@ -80,10 +80,10 @@ function checkAutoscaler({ spec = {} }: any): FieldError[] {
 function checkApiService({ metadata, spec = {} }: any): FieldError[] {
   const errors: FieldError[] = [];
   const { group = "", version = "" } = spec;
-  if (metadata.name !== `${version}.${group}`) {
-    errors.push(
-      invalid("metadata.name", metadata.name, `must be \`spec.version+"."+spec.group\`: "${version}.${group}"`),
-    );
+  for (const field of ["generateName", "name"] as const) {
+    const name = metadata[field];
+    if (!name || name === `${version}.${group}`) continue;
+    errors.push(invalid(`metadata.${field}`, name, `must be \`spec.version+"."+spec.group\`: "${version}.${group}"`));
   }
   if (group === "" && version !== "v1") {
     errors.push(required("spec.group", "only v1 may have an empty group and it better be legacy kube"));

@@ -27,7 +27,7 @@ const condition = (type: string) => ({
   lastTransitionTime: "2026-01-01T00:00:00Z",
 });
 
-const samples: readonly Sample[] = [
+export const samples: readonly Sample[] = [
   {
     group: "",
     version: "v1",
@@ -414,7 +414,7 @@ const samples: readonly Sample[] = [
     cluster: true,
     object: {
       spec: {
-        priorityLevelConfiguration: { name: "exempt" },
+        priorityLevelConfiguration: { name: "none-$RUN" },
         matchingPrecedence: 9000,
         rules: [
           {
@@ -662,6 +662,27 @@ function lifeOf(sample: Sample): Group {
       method: "POST",
       path: collection,
       body: { ...whole, metadata: { name: "A_$RUN" } },
+      ...only,
+    },
+    ...["labels", "annotations"].map((field) => ({
+      name: `create with bad ${field}`,
+      method: "POST",
+      path: collection,
+      body: { ...whole, metadata: { name: "$RUN-c", [field]: { "-a": "b" } } },
+    })),
+    {
+      name: "create with a bad finalizer",
+      method: "POST",
+      path: `${collection}?dryRun=All`,
+      body: { ...whole, metadata: { name, finalizers: ["a b", "c"] } },
+      ...only,
+    },
+    {
+      name: "create with a bad generated name",
+      method: "POST",
+      path: `${collection}?dryRun=All`,
+      body: { ...whole, metadata: { generateName: "A.generated-" } },
+      ...only,
     },
     {
       name: "create nothing but a name",
@@ -710,8 +731,45 @@ function lifeOf(sample: Sample): Group {
       body: [{ op: "add", path: "/metadata/labels", value: { b: "c" } }],
       ...only,
     },
+    ...["labels", "annotations"].map((field) => ({
+      name: `patch with bad ${field}`,
+      method: "PATCH",
+      path: at,
+      headers: merge,
+      body: { metadata: { [field]: { "-a": "b" } } },
+    })),
+    {
+      name: "patch with bad finalizers",
+      method: "PATCH",
+      path: `${at}?dryRun=All`,
+      headers: merge,
+      body: { metadata: { finalizers: ["a b", "c"] } },
+      ...only,
+    },
+    {
+      name: "patch with bad owners",
+      method: "PATCH",
+      path: at,
+      headers: merge,
+      body: {
+        metadata: {
+          ownerReferences: [
+            { apiVersion: "", kind: "", name: "", uid: "", controller: true },
+            { apiVersion: "v1", kind: "Event", name: "e", uid: "u", controller: true },
+          ],
+        },
+      },
+    },
     ...(status
       ? [
+          ...["labels", "annotations"].map((field) => ({
+            name: `patch the status with bad ${field}`,
+            method: "PATCH",
+            path: `${at}/status?dryRun=All`,
+            headers: merge,
+            body: { metadata: { [field]: { "-a": "b" } } },
+            ...only,
+          })),
           { name: "get the status", method: "GET", path: `${at}/status`, ...only },
           {
             name: "patch the status",
