@@ -144,7 +144,7 @@ function build(outside: Outside, world: WorldOf): Command {
     .action(async (path: string, o) => {
       // Loaded when asked for: the engines are as large as the rest of the command.
       const { render } = await import("./render.js");
-      out(render(path, o, () => outside.now().getTime()));
+      out(render(path, o, () => outside.now().getTime(), outside.env["TZ"]?.replace(/^:/, "")));
     });
 
   const cluster = group(program, "cluster", "the embedded cluster: its state as one file");

@@ -69,8 +69,8 @@ const pairs = <T>(given: readonly string[] | undefined, make: (value: string) =>
     return sign < 0 ? [pair, make("")] : [pair.slice(0, sign), make(pair.slice(sign + 1))];
   });
 
-/** Renders a source of any kind without a cluster, a server or the network. */
-export function render(path: string, flags: RenderFlags, now: () => number): string {
+/** Renders a source of any kind without a cluster, a server or the network; `timeZone` is what templates call `Local`. */
+export function render(path: string, flags: RenderFlags, now: () => number, timeZone = ""): string {
   const { output } = flags;
   if (output !== "yaml" && output !== "json") {
     throw new InvalidArgumentError("--output", `${output} is no format of manifests: they are written as yaml or json`);
@@ -87,7 +87,7 @@ export function render(path: string, flags: RenderFlags, now: () => number): str
     ...Object.fromEntries(pairs(flags.tlaCode, (value) => ({ code: value }))),
   };
   const options: SourceOptions = {
-    environment: { now, random: (count) => randomBytes(count) },
+    environment: { now, random: (count) => randomBytes(count), timeZone },
     readFile: text,
     helm: {
       releaseName: flags.name ?? "release-name",

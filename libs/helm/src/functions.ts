@@ -53,6 +53,9 @@ const context = (): RenderContext => {
 const environment: Environment = {
   now: () => context().environment.now(),
   random: (count) => context().environment.random(count),
+  get timeZone() {
+    return context().environment.timeZone ?? "";
+  },
   resolveHost: (name) => context().environment.resolveHost?.(name) ?? "",
 };
 

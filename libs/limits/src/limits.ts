@@ -7,6 +7,8 @@ export const limits = {
   kubeRequestBytes: 3 * MiB,
   /** Largest single object in the store (etcd's default request size). */
   kubeObjectBytes: 1.5 * MiB,
+  /** A page whose links are rewritten on its way through the proxy of pods and Services; longer ones pass as they are. */
+  proxiedPageBytes: 8 * MiB,
   /** Characters of a cron schedule. */
   cronScheduleBytes: 1024,
   /** Operations in one JSON patch (the real server's 10,000). */

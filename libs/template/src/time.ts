@@ -68,10 +68,10 @@ const abbreviations: ReadonlyArray<readonly [RegExp, Readonly<Record<string, str
 
 const zones = new Map<string, Zone | undefined>();
 
-/** Go's time.LoadLocation; undefined for a zone nobody knows. */
-export function loadZone(name: string): Zone | undefined {
-  // The machine's own zone would make the output depend on where it is computed.
-  if (name === "" || name === "UTC" || name === "Local") return utc;
+/** Go's time.LoadLocation; undefined for a zone nobody knows. `local` is the zone called `Local`. */
+export function loadZone(name: string, local: Zone = utc): Zone | undefined {
+  if (name === "Local") return local;
+  if (name === "" || name === "UTC") return utc;
   if (!zones.has(name)) zones.set(name, makeZone(name));
   return zones.get(name);
 }
@@ -204,6 +204,8 @@ export class GoTime extends GoStruct {
     /** Nanoseconds since 1970. */
     readonly nano: bigint,
     readonly zone: Zone = utc,
+    /** The zone called `Local` where this time is used. */
+    readonly local: Zone = utc,
   ) {
     super("time.Time", new Map(), {
       text: () => formatTime(this, "2006-01-02 15:04:05.999999999 -0700 MST"),
@@ -212,7 +214,7 @@ export class GoTime extends GoStruct {
     });
   }
   static fromMilliseconds(milliseconds: number, zone: Zone = utc): GoTime {
-    return new GoTime(BigInt(Math.trunc(milliseconds)) * 1_000_000n, zone);
+    return new GoTime(BigInt(Math.trunc(milliseconds)) * 1_000_000n, zone, zone);
   }
   get seconds(): bigint {
     return this.nano >= 0n ? this.nano / SECOND : -((-this.nano + SECOND - 1n) / SECOND);
@@ -338,12 +340,29 @@ export function formatTime(time: GoTime, layout: string): string {
   });
 }
 
-/** Go's time.ParseInLocation in UTC; throws a {@link FunctionError} with Go's text. */
-export function parseTime(layout: string, value: string): GoTime {
+/** Seconds since 1970 when the clocks of `zone` show `wall`, which is counted as if they were at UTC. As Go's time.Date. */
+function onClock(wall: number, zone: Zone): number {
+  const { offset } = zone.at(wall);
+  return wall - zone.at(wall - offset).offset;
+}
+
+/** The offset that `zone` has under an abbreviation in the year around `wall`. */
+function offsetNamed(abbreviation: string, zone: Zone, wall: number): number | undefined {
+  const halfYear = 182 * 24 * 3600;
+  for (const when of [wall - zone.at(wall).offset, wall - halfYear, wall + halfYear]) {
+    const found = zone.at(when);
+    if (found.abbreviation === abbreviation) return found.offset;
+  }
+  return undefined;
+}
+
+/** Go's time.ParseInLocation; throws a {@link FunctionError} with Go's text. */
+export function parseTime(layout: string, value: string, local: Zone = utc): GoTime {
   const fields: Record<string, number> = { year: 0, month: 1, day: 1, hour: 0, minute: 0, second: 0, nano: 0 };
   let [pm, hasPm, hasYearDay] = [false, false, 0];
-  let zone: Zone = utc;
-  let offset = 0;
+  let zone: Zone | undefined;
+  let offset: number | undefined;
+  let abbreviation: string | undefined;
   let rest = value;
   const fail = (element: string, remaining: string, extra = ""): never => {
     throw new FunctionError(
@@ -458,7 +477,8 @@ export function parseTime(layout: string, value: string): GoTime {
         const match = /^(?:[A-Z]{3,5}|[+-]\d{2})/.exec(rest);
         if (!match) return fail(part, rest);
         rest = rest.slice(match[0].length);
-        zone = match[0] === "UTC" ? utc : fixed(0, match[0]);
+        if (match[0] === "UTC") zone = utc;
+        else abbreviation = match[0];
         break;
       }
       default:
@@ -476,6 +496,7 @@ export function parseTime(layout: string, value: string): GoTime {
         }
         if (part[0] === "Z" && rest[0] === "Z") {
           rest = rest.slice(1);
+          zone = utc;
           break;
         }
         {
@@ -490,7 +511,6 @@ export function parseTime(layout: string, value: string): GoTime {
             (Number(match[2]) * 3600 + Number(match[3] || 0) * 60 + Number(match[4] || 0)) *
             (match[1] === "-" ? -1 : 1);
           rest = rest.slice(match[0].length);
-          zone = offset === 0 ? utc : fixed(offset, "");
         }
     }
   }
@@ -508,8 +528,20 @@ export function parseTime(layout: string, value: string): GoTime {
     date.setUTCFullYear(year, month - 1, day);
   }
   date.setUTCHours(hour, minute, second, 0);
-  const offsetZone = zone.name === "" ? fixed(offset, offset === 0 ? "UTC" : numericZone(offset)) : zone;
-  return new GoTime((BigInt(date.getTime() / 1000) - BigInt(offset)) * SECOND + BigInt(nano), offsetZone);
+  const wall = date.getTime() / 1000;
+  const made = (seconds: number, where: Zone) => new GoTime(BigInt(seconds) * SECOND + BigInt(nano), where, local);
+  if (zone) return made(wall, zone);
+  if (offset !== undefined) {
+    const here = local.at(wall - offset);
+    const isLocal = here.offset === offset && (abbreviation ?? here.abbreviation) === here.abbreviation;
+    return made(wall - offset, isLocal ? local : fixed(offset, abbreviation ?? numericZone(offset)));
+  }
+  if (abbreviation === undefined) return made(onClock(wall, local), local);
+  const known = offsetNamed(abbreviation, local, wall);
+  if (known !== undefined) return made(wall - known, local);
+  const shift = /^GMT([+-]\d+)$/.exec(abbreviation)?.[1];
+  const assumed = Number(shift ?? 0) * 3600;
+  return made(wall - assumed, fixed(assumed, abbreviation));
 }
 
 const numericZone = (offset: number): string => numeric(offset).padEnd(5, "0");
@@ -536,8 +568,8 @@ function methodsOf(self: () => GoTime): NonNullable<GoStruct["options"]["methods
     Nanosecond: own((time) => int(civil(time).nanosecond)),
     YearDay: own((time) => int(civil(time).yearDay)),
     Weekday: own((time) => new NamedInt(civil(time).weekday, "time.Weekday", days[civil(time).weekday]!)),
-    UTC: own((time) => new GoTime(time.nano)),
-    Local: own((time) => new GoTime(time.nano)),
+    UTC: own((time) => new GoTime(time.nano, utc, time.local)),
+    Local: own((time) => new GoTime(time.nano, time.local, time.local)),
     IsZero: own((time) => time.nano === zeroTime().nano),
     AddDate: {
       params: ["int", "int", "int"],
@@ -546,7 +578,8 @@ function methodsOf(self: () => GoTime): NonNullable<GoStruct["options"]["methods
         const date = new Date(0);
         date.setUTCFullYear(t.year + years, t.month - 1 + addedMonths, t.day + addedDays);
         date.setUTCHours(t.hour, t.minute, t.second);
-        return new GoTime(BigInt(date.getTime() / 1000 - t.offset) * SECOND + BigInt(t.nanosecond), self().zone);
+        const { zone, local } = self();
+        return new GoTime(BigInt(onClock(date.getTime() / 1000, zone)) * SECOND + BigInt(t.nanosecond), zone, local);
       },
     },
     Before: { params: ["any"], call: (value: GoValue) => self().nano < other(value).nano },

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { gzipSync } from "node:zlib";
 import { systemClock } from "@tiphys/clock";
 import { clusterAdmin } from "@tiphys/identity";
 import { type ClusterConnection, loadKubeconfig } from "@tiphys/kube";
@@ -14,6 +15,19 @@ let kube: EmbeddedKube;
 let connection: ClusterConnection;
 const server = createServer((request, response) => {
   const { host, authorization, "x-forwarded-uri": uri } = request.headers;
+  const { pathname, searchParams } = new URL(request.url ?? "/", "http://pod");
+  if (pathname === "/redirect") {
+    response.writeHead(302, { location: searchParams.get("to") ?? "", "access-control-allow-origin": "*" });
+    response.end();
+    return;
+  }
+  if (pathname === "/page") {
+    const coding = searchParams.get("coding");
+    const page = Buffer.from('<A HREF="/other">x</A>');
+    response.writeHead(200, { "content-type": "text/html", ...(coding ? { "content-encoding": coding } : {}) });
+    response.end(coding === "gzip" ? gzipSync(page) : page);
+    return;
+  }
   response.setHeader("content-type", "application/json");
   response.end(JSON.stringify({ url: request.url, method: request.method, host, authorization, uri }));
 });
@@ -143,10 +157,32 @@ it("forwards requests to pods and Services, without the caller's credentials", a
   expect(pod.json).toEqual({
     url: "/some/path?q=1",
     method: "GET",
-    host: "10.244.0.9:8080",
+    host: new URL(connection.server).host,
     uri: "/api/v1/namespaces/default/pods/up/proxy/some/path",
   });
   expect((await ask("POST", "services/full:80/proxy/x")).json).toMatchObject({ url: "/x", method: "POST" });
   expect((await ask("GET", "services/http:full:http/proxy/")).json).toMatchObject({ url: "/" });
   expect((await ask("GET", "pods/up/proxy?q=1")).code).toBe(301);
+});
+
+describe("what a proxied pod answers", () => {
+  const up = "/api/v1/namespaces/default/pods/up/proxy";
+  it("has its redirects within itself lead through the proxy, and speaks for no other origin", async () => {
+    const { code, headers } = await ask("GET", "pods/up/proxy/redirect?to=/login%3Fnext%3D1");
+    expect([code, headers["location"], headers["access-control-allow-origin"]]).toEqual([
+      302,
+      `${up}/login?next=1`,
+      undefined,
+    ]);
+    expect((await ask("GET", "pods/up/proxy/redirect?to=http://other/x")).headers["location"]).toBe("http://other/x");
+  });
+  it("has the links of its pages lead through the proxy, packed or not", async () => {
+    const plain = await ask("GET", "pods/up/proxy/page");
+    expect([plain.text, plain.headers["content-length"]]).toEqual([`<a href="${up}/other">x</A>`, "62"]);
+    expect((await ask("GET", "pods/up/proxy/page?coding=br")).text).toBe('<A HREF="/other">x</A>');
+    // Says to be packed and is not.
+    expect((await ask("GET", "pods/up/proxy/page?coding=deflate")).text).toBe('<A HREF="/other">x</A>');
+    const { headers } = await ask("GET", "pods/up/proxy/page?coding=gzip");
+    expect(headers["content-encoding"]).toBe("gzip");
+  });
 });

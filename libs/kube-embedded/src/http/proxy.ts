@@ -1,13 +1,23 @@
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import {
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from "node:http";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
+import { promisify } from "node:util";
+import { deflateRaw, gunzip, gzip, inflateRaw } from "node:zlib";
 import { messageOf } from "@tiphys/errors";
 import { statusError } from "@tiphys/kube";
+import { limits } from "@tiphys/limits";
 import type { KubeObject } from "@tiphys/resources";
 import type { HandlerParts } from "../api/handle.js";
 import { get } from "../api/reads.js";
 import * as status from "../api/status.js";
 import type { Exchange } from "./exchange.js";
+import { type Proxied, rewriteLinks, throughProxy } from "./proxy-links.js";
 import type { Route } from "./route.js";
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -22,6 +32,14 @@ const NOT_FORWARDED = new Set([
   "te",
   "trailer",
   "transfer-encoding",
+]);
+
+/** Headers of the other side that would speak for this server. */
+const NOT_RETURNED = new Set([
+  "access-control-allow-credentials",
+  "access-control-allow-headers",
+  "access-control-allow-methods",
+  "access-control-allow-origin",
 ]);
 
 /** What an answer without a type is called, as clients of the real server see it. */
@@ -51,7 +69,12 @@ export async function proxy(parts: HandlerParts, exchange: Exchange, found: Rout
     throw unavailable(`error trying to reach service: ${messageOf(error)}`);
   });
   const stream = target.scheme === "https" ? secured(socket) : socket;
-  forward(exchange, stream, `${rest || "/"}${url.search}`, `${target.ip}:${target.port}`);
+  const pathname = decodeURIComponent(url.pathname);
+  forward(exchange, stream, `${rest || "/"}${url.search}`, {
+    prefix: pathname.endsWith(rest) ? pathname.slice(0, pathname.length - rest.length) : pathname,
+    target: `${target.ip}:${target.port}`,
+    asked: request.headers.host ?? "",
+  });
 }
 
 async function proxyNode(
@@ -151,27 +174,82 @@ function headersFor({ headers, socket }: IncomingMessage, path: string): Incomin
   return {
     ...kept,
     "x-forwarded-for": [before, socket.remoteAddress].filter(Boolean).join(", "),
-    "x-forwarded-host": headers.host ?? "",
-    "x-forwarded-proto": "https",
     "x-forwarded-uri": path,
   };
 }
 
-function forward(exchange: Exchange, socket: Duplex, path: string, host: string): void {
+const CODINGS: Readonly<
+  Record<string, readonly [(bytes: Buffer) => Promise<Buffer>, (bytes: Buffer) => Promise<Buffer>]>
+> = {
+  gzip: [promisify(gunzip), promisify(gzip)],
+  deflate: [promisify(inflateRaw), promisify(deflateRaw)],
+};
+
+function isPage({ headers }: IncomingMessage): boolean {
+  const coding = headers["content-encoding"] ?? "";
+  return headers["content-type"]?.split(";")[0]?.trim() === "text/html" && (coding === "" || coding in CODINGS);
+}
+
+/** A page with its links leading through the proxy. What is too long for that, or is not coded as it says, passes as it is. */
+async function sendPage(
+  answer: IncomingMessage,
+  response: ServerResponse,
+  code: number,
+  head: OutgoingHttpHeaders,
+  proxied: Proxied,
+): Promise<void> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of answer) {
+    parts.push(part);
+    length += part.length;
+    if (length <= limits.proxiedPageBytes) continue;
+    response.writeHead(code, head);
+    for (const read of parts) response.write(read);
+    answer.pipe(response);
+    return;
+  }
+  const whole = Buffer.concat(parts);
+  const coding = CODINGS[answer.headers["content-encoding"] ?? ""];
+  const page = await (async () => {
+    const plain = coding ? await coding[0](whole) : whole;
+    if (plain.length > limits.proxiedPageBytes) return whole;
+    const rewritten = Buffer.from(rewriteLinks(plain.toString("latin1"), proxied), "latin1");
+    return coding ? await coding[1](rewritten) : rewritten;
+  })().catch(() => whole);
+  response.writeHead(code, { ...head, "content-length": page.length });
+  response.end(page);
+}
+
+function forward(exchange: Exchange, socket: Duplex, path: string, proxied: Proxied): void {
   const { request, response, url } = exchange;
   socket.on("error", () => {});
   const upgrading = request.headers.upgrade !== undefined;
-  const headers = { ...headersFor(request, url.pathname), host };
+  const headers = headersFor(request, url.pathname);
   if (upgrading) headers["connection"] = "Upgrade";
   else delete headers["upgrade"];
   const upstream = httpRequest({ createConnection: () => socket as never, method: request.method, path, headers });
   const fail = (error: Error) => exchange.fail(unavailable(`error trying to reach service: ${error.message}`));
   upstream.on("error", fail);
   upstream.on("response", (answer) => {
-    const fields = Object.entries(answer.headers).filter(([name]) => !NOT_FORWARDED.has(name));
-    response.writeHead(answer.statusCode ?? 502, { "content-type": UNTYPED, ...Object.fromEntries(fields) });
-    answer.pipe(response);
     answer.on("error", () => response.destroy());
+    const fields = Object.entries(answer.headers).filter(
+      ([name]) => !NOT_FORWARDED.has(name) && !NOT_RETURNED.has(name),
+    );
+    const head: OutgoingHttpHeaders = { "content-type": UNTYPED, ...Object.fromEntries(fields) };
+    const code = answer.statusCode ?? 502;
+    const { location } = answer.headers;
+    if (location) {
+      const through = throughProxy(location, proxied);
+      if (through === undefined) {
+        answer.resume();
+        exchange.fail(status.internal(`error trying to parse Location header: parse ${JSON.stringify(location)}`));
+        return;
+      }
+      head["location"] = through;
+    } else if (request.method !== "HEAD" && isPage(answer)) return void sendPage(answer, response, code, head, proxied);
+    response.writeHead(code, head);
+    answer.pipe(response);
   });
   upstream.on("upgrade", (answer, other, head) => {
     const client = exchange.takeOver();

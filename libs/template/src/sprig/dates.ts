@@ -7,17 +7,19 @@ import type { Environment } from "./environment.js";
 
 const SECOND = 1_000_000_000n;
 
-/** Sprig's date functions; `Local` is UTC here, so that a render does not depend on the machine. */
-export function dateFunctions({ now }: Environment): Readonly<Record<string, GoFunction>> {
-  const current = () => GoTime.fromMilliseconds(now());
+/** Sprig's date functions. */
+export function dateFunctions(environment: Environment): Readonly<Record<string, GoFunction>> {
+  const { now } = environment;
+  const local = () => loadZone(environment.timeZone ?? "") ?? utc;
+  const current = () => GoTime.fromMilliseconds(now(), local());
   const timeOf = (value: GoValue, kinds: readonly string[]): GoTime => {
     if (value instanceof GoTime) return value;
     if (value instanceof GoInt && kinds.includes(value.name)) return new GoTime(value.v * SECOND);
     return current();
   };
   const inZone = (layout: string, value: GoValue, zone: string): string =>
-    formatTime(new GoTime(timeOf(value, ["int", "int64", "int32"]).nano, loadZone(zone) ?? utc), layout);
-  const moved = (text: string, time: GoTime) => new GoTime(time.nano + parseDurationText(text), time.zone);
+    formatTime(new GoTime(timeOf(value, ["int", "int64", "int32"]).nano, loadZone(zone, local()) ?? utc), layout);
+  const moved = (text: string, time: GoTime) => new GoTime(time.nano + parseDurationText(text), time.zone, time.local);
   const otherwise = <T>(value: () => T, fallback: T): T => {
     try {
       return value();
@@ -69,9 +71,9 @@ export function dateFunctions({ now }: Environment): Readonly<Record<string, GoF
     durationRound: { params: ["any"], call: ([value]) => durationRound(value, current()) },
     toDate: {
       params: ["string", "string"],
-      call: ([layout, text]) => otherwise(() => parseTime(layout, text), zeroTime()),
+      call: ([layout, text]) => otherwise(() => parseTime(layout, text, local()), zeroTime()),
     },
-    mustToDate: { params: ["string", "string"], call: ([layout, text]) => parseTime(layout, text) },
+    mustToDate: { params: ["string", "string"], call: ([layout, text]) => parseTime(layout, text, local()) },
     unixEpoch: { params: ["time"], call: ([time]) => (time as GoTime).seconds.toString() },
   };
 }

@@ -4,6 +4,8 @@ export interface Environment {
   readonly now: () => number;
   /** That many random bytes. */
   readonly random: (count: number) => Uint8Array;
+  /** The zone that Go calls `Local`, by its name (`Europe/Berlin`); absent or unknown: UTC. Never the machine's own by itself. */
+  readonly timeZone?: string;
   /** An address of a host; without it `getHostByName` gives an empty text, as Helm does by default. */
   readonly resolveHost?: (name: string) => string;
 }
