@@ -1,7 +1,9 @@
 import { constants } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { constants as osConstants } from "node:os";
 import { join } from "node:path";
+import type { Clock } from "@tiphys/clock";
+import { readLog } from "./log-reader.js";
 import type { PodContainer } from "./plan.js";
 
 const MESSAGE_BYTES = 4096;
@@ -13,13 +15,16 @@ export async function terminationMessage(
   container: PodContainer | undefined,
   folder: string,
   failed: boolean,
+  clock: Clock,
 ): Promise<string | undefined> {
   const text = await readStart(join(folder, "termination"));
   if (text !== "") return text;
   if (container?.["terminationMessagePolicy"] !== "FallbackToLogsOnError" || !failed) return undefined;
-  const log = (await readFile(join(folder, "log")).catch(() => Buffer.alloc(0))).subarray(-LOG_BYTES).toString("utf8");
-  const lines = log.split("\n");
-  return lines.slice(-LOG_LINES - 1).join("\n") || undefined;
+  const lines: Uint8Array[] = [];
+  for await (const line of readLog(folder, { tailLines: LOG_LINES }, undefined, clock, new AbortController().signal)) {
+    lines.push(line);
+  }
+  return Buffer.concat(lines).subarray(-LOG_BYTES).toString("utf8") || undefined;
 }
 
 /** The container may have put anything in its place: a link is not followed, a pipe not waited for. */

@@ -1,7 +1,8 @@
-import { mkdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Spawner } from "@tiphys/child-process";
 import { type Clock, sleep } from "@tiphys/clock";
+import { logFile, streams } from "./log-recorder.js";
 import { commandLine, processTable, signalProcess } from "./process-table.js";
 import type { Launch, SandboxKind } from "./sandbox.js";
 import { shim } from "./shim.js";
@@ -55,8 +56,8 @@ export async function startContainer(
     args: ["-c", shim, "tiphys-shim", dir, ...argv],
     env,
     cwd,
-    stdout: { file: join(dir, "log") },
-    stderr: "stdout",
+    stdout: { file: logFile(dir, "stdout") },
+    stderr: { file: logFile(dir, "stderr") },
     survives: true,
   });
   const ended = child.exit.then(
@@ -177,9 +178,18 @@ async function isSettled(kind: SandboxKind, pid: number): Promise<boolean> {
   return children !== undefined || (await processTable()).some(({ parent }) => parent === pid);
 }
 
-/** Makes the folder of one attempt, with an empty log and termination message. */
-export async function attemptFolder(dir: string): Promise<void> {
+/**
+ * Makes the folder of one attempt, with empty logs and termination message. The logs are their writer's: images that log
+ * to /dev/stdout open it anew, as the user they are.
+ */
+export async function attemptFolder(
+  dir: string,
+  owner?: { readonly uid: number; readonly gid: number },
+): Promise<void> {
   await mkdir(join(dir, "scratch", "tmp"), { recursive: true });
-  await writeFile(join(dir, "log"), "", { flag: "a", mode: 0o600 });
+  for (const stream of streams) {
+    await writeFile(logFile(dir, stream), "", { flag: "a", mode: 0o600 });
+    if (owner && process.getuid?.() === 0) await chown(logFile(dir, stream), owner.uid, owner.gid);
+  }
   await writeFile(join(dir, "termination"), "", { mode: 0o666 });
 }

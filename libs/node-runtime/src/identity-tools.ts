@@ -10,15 +10,16 @@ export const TOOLS = "/dev/.tiphys";
 export const LOADER = "loader";
 const SETPRIV = "setpriv";
 const ENV = "env";
-const PROGRAMS = [SETPRIV, ENV];
+const SETSID = "setsid";
+const PROGRAMS = [SETPRIV, ENV, SETSID];
 
 /**
- * `setpriv` and `env` with their libraries and the loader in one folder, which is mounted into containers: images have no program of
+ * `setpriv`, `setsid` and `env` with their libraries and the loader in one folder, which is mounted into containers: images have no program of
  * ours, and bubblewrap cannot become another user. Undefined where the host has none.
  */
 export async function prepareIdentityTools(dir: string, spawner: Spawner): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return undefined;
-  const target = join(dir, "identity-tools");
+  const target = join(dir, "container-tools");
   const fresh = `${target}.new`;
   // Running containers have it mounted: what is whole stays. It has its libraries with it, so the host's may change.
   if (existsSync(target)) return target;
@@ -79,6 +80,12 @@ export function withEnv(
   if (tools === undefined || (pairs.length === 0 && folder === undefined)) return argv;
   return [...tool(ENV), ...(folder === undefined ? [] : ["-C", folder]), ...pairs, ...argv];
 }
+
+/**
+ * `argv` as the leader of a session that has its standard input as its terminal, taken from the session outside if need
+ * be. Only there, where its process ids are the container's own, can a shell give the terminal to its jobs.
+ */
+export const withTerminal = (argv: readonly string[]): readonly string[] => [...tool(SETSID), "-c", "--", ...argv];
 
 /** `argv` as `identity`, for a process that is root inside the container until then. */
 export function withIdentity(

@@ -25,7 +25,7 @@ import { terminalLaunch } from "./exec/terminal.js";
 import { FORWARDERS, forwardersOf } from "./forwarders.js";
 import { ImageError, type RunnableImage } from "./image-manager.js";
 import { isLiteral } from "./literal.js";
-import { type LogRecorder, recordLog } from "./log-store.js";
+import { type LogRecorder, logFile, recordLog } from "./log-recorder.js";
 import { NOT_HONOURED, notHonoured, plainProblem, unsupported } from "./not-honoured.js";
 import { allContainers, nextBackOff, type PodContainer, PULL_SHOWN_MS, planPod, restarts } from "./plan.js";
 import { type ProbeSpec, runProbes } from "./probes.js";
@@ -287,7 +287,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
       if (problem) throw new ContainerConfigError(problem);
       await mountVolumes();
       execution = await prepareExecution(context, pod, record, container, image, foldersOf(folder), true);
-      await attemptFolder(folder);
+      await attemptFolder(folder, execution.command.identity);
       group = await limit(container, attempt);
     } catch (error) {
       await notConfigured(own, name, error);
@@ -318,7 +318,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
         ? `stat ${missing}: no such file or directory`
         : "executable file not found in $PATH";
       const message = `failed to create containerd task: failed to create shim task: OCI runtime create failed: unable to start container process: exec: "${missing}": ${problem}`;
-      await writeFile(join(folder, "log"), `exec: "${missing}": ${problem}\n`);
+      await writeFile(logFile(folder, "stderr"), `exec: "${missing}": ${problem}\n`);
       context.event(pod, "Warning", "Failed", `Error: ${message}`);
       await ended(name, { code: 128 }, { reason: "StartError", message });
       return true;
@@ -529,7 +529,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     const code = killed ? 137 : end.code;
     const container = allContainers(pod).find((one) => one.name === name);
     const folder = attemptDir(name, own.attempt);
-    const message = given?.message ?? (await terminationMessage(container, folder, code !== 0));
+    const message = given?.message ?? (await terminationMessage(container, folder, code !== 0, clock));
     const outOfMemory = code === 137 && oomKilled;
     await entry?.group?.remove();
     await removeRoot(folder);

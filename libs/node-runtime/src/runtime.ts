@@ -24,7 +24,7 @@ import { defaultImages } from "./images.js";
 import { createKubeletHandler, type KubeletHandler } from "./kubelet-handler.js";
 import { createKubeletServer, type KubeletServer } from "./kubelet-server.js";
 import { isLiteral } from "./literal.js";
-import { readLog } from "./log-store.js";
+import { readLog } from "./log-reader.js";
 import { createNodeObject } from "./node-object.js";
 import { createObjectWatch } from "./object-watch.js";
 import { allContainers } from "./plan.js";

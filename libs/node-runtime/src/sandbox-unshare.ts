@@ -6,9 +6,10 @@ const DEVICES = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /**
  * The same view as bubblewrap's, made by util-linux: `unshare` gives the namespaces, a script of mounts the files. Slower
- * (each mount is a process) and less tight: the root is changed, the old one is not taken away.
+ * (each mount is a process) and less tight: the root is changed, the old one is not taken away. `detached`: the container
+ * leaves the session of the terminal that it writes to, which is not its own.
  */
-export function unshared(command: Command, view: readonly ViewStep[], path: string): string[] {
+export function unshared(command: Command, view: readonly ViewStep[], path: string, detached: boolean): string[] {
   const asRoot = process.getuid?.() === 0;
   const { root } = command;
   const merged = root?.merged ?? `${command.scratch}/root`;
@@ -35,7 +36,9 @@ export function unshared(command: Command, view: readonly ViewStep[], path: stri
   const cwd = command.workingDir ?? "/";
   lines.push(`mkdir -p "$R"${quoted(cwd)} 2>/dev/null || :`);
   if (command.readOnlyRoot) lines.push('mount -o remount,bind,ro "$R"');
-  lines.push("program=$(command -v unshare)", "PATH=$own", `exec "$program" --root="$R" --wd=${quoted(cwd)} -- "$@"`);
+  if (command.terminal) lines.push(`t=$(tty) && : >"$R/dev/console" && mount --bind "$t" "$R/dev/console" || :`);
+  lines.push("program=$(command -v unshare)", detached ? "leader=$(command -v setsid)" : "leader=", "PATH=$own");
+  lines.push(`exec $leader "$program" --root="$R" --wd=${quoted(cwd)} -- "$@"`);
   const flags = ["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"];
   if (asRoot) flags.push("--propagation", "private");
   else flags.push("--map-root-user");
@@ -77,6 +80,8 @@ function stepLines(step: ViewStep): string[] {
         `for d in ${DEVICES.join(" ")}; do : >${target}/$d; mount --bind /dev/$d ${target}/$d; done`,
         `ln -s /proc/self/fd ${target}/fd; ln -s fd/0 ${target}/stdin; ln -s fd/1 ${target}/stdout; ln -s fd/2 ${target}/stderr`,
         `mkdir -m 1777 ${target}/shm`,
+        `mkdir ${target}/pts; ln -s pts/ptmx ${target}/ptmx`,
+        `mount -t devpts -o newinstance,ptmxmode=0666,mode=620,nosuid,noexec devpts ${target}/pts || :`,
       ];
   }
 }

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Identity } from "./identity.js";
-import { LOADER, splitEnv, TOOLS, withEnv, withIdentity } from "./identity-tools.js";
+import { LOADER, splitEnv, TOOLS, withEnv, withIdentity, withTerminal } from "./identity-tools.js";
 import { overlayOptions, type RootFolder } from "./rootfs.js";
 import { unshared } from "./sandbox-unshare.js";
 import type { Mount } from "./volumes.js";
@@ -25,6 +25,8 @@ export interface Command {
   readonly identity?: Identity;
   /** The command is process 1, which gets no signal that it does not handle, as on a kubelet. */
   readonly first?: boolean;
+  /** Its standard input is a terminal from outside of the sandbox, which is to be its own. */
+  readonly terminal?: boolean;
   /** Files of control groups that the container joins. */
   readonly groups?: readonly string[];
 }
@@ -94,13 +96,18 @@ export function launch(kind: SandboxKind, command: Command, tools: LaunchTools):
   const { early, late } = splitEnv(command.env);
   const { identity, root } = command;
   const view = viewOf(command, tools);
+  const terminal = takesTerminal(command, tools);
   if (kind === "unshare") {
-    const argv = withIdentity(identity, withEnv(late, command.argv, tools.identityTools), tools.identityTools, true);
-    return { argv: joining(command, unshared({ ...command, argv }, view, tools.path)), env: early, cwd: "/" };
+    const own = withIdentity(identity, withEnv(late, command.argv, tools.identityTools), tools.identityTools, true);
+    const argv = terminal ? withTerminal(own) : own;
+    const detached = command.terminal === true && !terminal;
+    const line = unshared({ ...command, argv }, view, tools.path, detached);
+    return { argv: joining(command, line), env: early, cwd: "/" };
   }
   // What makes it another user is still root: the container's variables come after it.
-  const changes = identity && changesUser(identity) ? tools.identityTools : undefined;
-  const inner = withIdentity(identity, withEnv(late, command.argv, changes), tools.identityTools);
+  const changes = identity && (terminal || changesUser(identity)) ? tools.identityTools : undefined;
+  const own = withIdentity(identity, withEnv(late, command.argv, changes), tools.identityTools, terminal);
+  const inner = terminal ? withTerminal(own) : own;
   let argv = sandboxed({ ...command, argv: inner }, view, changes ? {} : late, tools);
   // Its root is mounted where only it sees it: the mount ends with its namespace.
   if (root?.overlay) {
@@ -112,6 +119,10 @@ export function launch(kind: SandboxKind, command: Command, tools: LaunchTools):
   }
   return { argv: joining(command, argv), env: early, cwd: "/" };
 }
+
+/** True when we may take a terminal over from the session outside; else the container has none to control its jobs with. */
+const takesTerminal = ({ terminal, identity }: Command, { identityTools }: LaunchTools): boolean =>
+  terminal === true && identity !== undefined && identityTools !== undefined;
 
 const joining = ({ groups = [] }: Command, argv: readonly string[]): readonly string[] =>
   groups.length === 0 ? argv : ["/bin/sh", "-c", JOIN, "tiphys-join", ...groups, "--", ...argv];
@@ -179,12 +190,16 @@ function sandboxed(
   command: Command,
   view: readonly ViewStep[],
   late: Readonly<Record<string, string>>,
-  { bwrap }: LaunchTools,
+  tools: LaunchTools,
 ): string[] {
+  const { bwrap } = tools;
+  const terminal = takesTerminal(command, tools);
   const args = ["--die-with-parent", "--unshare-pid", "--unshare-uts", "--unshare-ipc", "--hostname", command.hostname];
   args.push("--info-fd", "3");
   for (const [name, value] of Object.entries(late)) args.push("--setenv", name, value);
   if (command.first) args.push("--as-pid-1");
+  // A terminal of another session: shells say that they have no job control, and go on.
+  if (command.terminal && !terminal) args.push("--new-session");
   const { identity, root } = command;
   const asRoot = process.getuid?.() === 0;
   if (identity && asRoot) {
@@ -192,7 +207,8 @@ function sandboxed(
     // Those that become another user need to; with that they lose these too.
     const needed = new Set([
       ...identity.capabilities,
-      ...(changesUser(identity) ? ["SETUID", "SETGID", "SETPCAP"] : []),
+      ...(terminal || changesUser(identity) ? ["SETUID", "SETGID", "SETPCAP"] : []),
+      ...(terminal ? ["SYS_ADMIN"] : []),
     ]);
     for (const capability of [...needed].sort()) args.push("--cap-add", `CAP_${capability}`);
   } else if (identity && (identity.uid !== 0 || identity.gid !== 0)) {

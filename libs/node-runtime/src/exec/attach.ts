@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { CommandEnd, RemoteCommand } from "@tiphys/kube-streams";
 import type { PodContext } from "../deps.js";
-import { type LogRecorder, readLog } from "../log-store.js";
+import { followOutput } from "../log-reader.js";
+import { type LogRecorder, type LogStream, logFile } from "../log-recorder.js";
 import type { ContainerInput } from "./container-input.js";
 import type { Entrance } from "./enter.js";
 import { latestOnly } from "./latest-only.js";
@@ -24,24 +24,29 @@ export async function attachToContainer(
   { folder, recorder, input, entrance }: Attachable,
   client: RemoteCommand,
 ): Promise<CommandEnd> {
-  const { clock } = context.deps;
   client.onResize(latestOnly((size) => resizeContainer(context, folder, entrance, size)));
   // Before any input goes in: what it causes is shown.
-  const offset = await stat(join(folder, "log")).then(
-    ({ size }) => size,
-    () => 0,
-  );
+  const offset = (stream: LogStream) =>
+    stat(logFile(folder, stream)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  const outputs = [
+    { stream: "stdout", to: client.stdout, from: await offset("stdout") },
+    { stream: "stderr", to: client.stderr, from: await offset("stderr") },
+  ] as const;
   if (client.stdin && input) void input.feed(client.stdin, client.signal);
-  const output = client.stdout ?? client.stderr;
-  if (!output) {
+  if (!client.stdout && !client.stderr) {
     // Input alone: until the container ends.
     while (!recorder.closed && !client.signal.aborted) {
       await Promise.race([recorder.changed(), aborted(client.signal)]);
     }
     return { exitCode: 0 };
   }
-  const lines = readLog(folder, { follow: true, offset }, recorder, clock, client.signal);
-  await pipeline(lines, output, { end: false }).catch(() => {});
+  const shown = outputs.map(async ({ stream, to, from }) => {
+    if (to) await pipeline(followOutput(folder, stream, from, recorder, client.signal), to, { end: false });
+  });
+  await Promise.allSettled(shown);
   return { exitCode: 0 };
 }
 

@@ -7,7 +7,6 @@ import { sleep } from "@tiphys/clock";
 import { messageOf } from "@tiphys/errors";
 import type { CommandEnd, RemoteCommand, TerminalSize } from "@tiphys/kube-streams";
 import type { PodContext } from "../deps.js";
-import { findProgram } from "../sandbox.js";
 import { type Entrance, enterContainer, hasProgram } from "./enter.js";
 import { latestOnly } from "./latest-only.js";
 import { enteredOnTerminal, NO_TERMINAL, resizeTerminal, terminalTools } from "./terminal.js";
@@ -65,9 +64,8 @@ export async function execInContainer(
     resize(next);
   });
   if (tools) {
-    const setsid = context.kind === "process" ? undefined : findProgram("setsid", context.path);
-    const found = setsid && (await hasProgram(context, entrance, setsid)) ? { setsid } : {};
-    entered = enteredOnTerminal({ ...tools, ...found }, file, entered, size);
+    const takes = context.identityTools !== undefined && entrance.execution.command.identity !== undefined;
+    entered = enteredOnTerminal(tools, file, entered, takes, size);
     resize = latestOnly((next) => resizeTerminal(spawner, tools, file, next));
   }
   let child: SpawnedProcess;

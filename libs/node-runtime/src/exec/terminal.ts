@@ -4,6 +4,7 @@ import { runCommand, type Spawner } from "@tiphys/child-process";
 import type { TerminalSize } from "@tiphys/kube-streams";
 import type { PodContext } from "../deps.js";
 import { ContainerConfigError } from "../env.js";
+import { withTerminal } from "../identity-tools.js";
 import { type Command, findProgram, type Launch } from "../sandbox.js";
 import { type Entered, type Entrance, enterContainer } from "./enter.js";
 
@@ -16,15 +17,17 @@ export function terminalTools(path: string): { script: string; stty: string } | 
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** `argv` on a terminal of its own; the terminal's name is written to `file`. The shell of the host starts it. */
+/** `argv` on a terminal of its own, and of user `owner`; its name is written to `file`. The shell of the host starts it. */
 export function onTerminal(
   tools: { readonly script: string },
   file: string,
   argv: readonly string[],
   size?: TerminalSize,
+  owner?: number,
 ): readonly string[] {
+  const owned = owner ? `chown ${owner} "$(tty)"; ` : "";
   const first = size ? `stty rows ${size.height} cols ${size.width}; ` : "";
-  const line = `tty > ${quoted(file)}; ${first}exec ${argv.map(quoted).join(" ")}`;
+  const line = `tty > ${quoted(file)}; ${owned}${first}exec ${argv.map(quoted).join(" ")}`;
   return [tools.script, "-q", "-e", "-f", "-E", "auto", "-c", line, "/dev/null"];
 }
 
@@ -65,8 +68,13 @@ export function terminalLaunch(
   if (isInner(context, command)) {
     return start({ ...command, argv: onTerminal(tools, "/dev/null", command.argv), env: withTerm(command.env) });
   }
-  const launch = start(command);
-  return { ...launch, argv: onTerminal(tools, join(folder, TTY_FILE), launch.argv), env: withTerm(launch.env) };
+  const launch = start({ ...command, terminal: true });
+  const owner = context.identityTools === undefined ? undefined : command.identity?.uid;
+  return {
+    ...launch,
+    argv: onTerminal(tools, join(folder, TTY_FILE), launch.argv, undefined, owner),
+    env: withTerm(launch.env),
+  };
 }
 
 /** Tells the terminal of a container its size. */
@@ -89,17 +97,17 @@ export async function resizeContainer(
 export const NO_TERMINAL =
   "this node cannot make terminals: the programs `script` and `stty` of util-linux are not there";
 
-/** The same for a command that enters a container: on a terminal of the host, which it makes its own inside. */
+/** The same for a command that enters a container: on a terminal of the host, which it makes its own inside if it `takes` it. */
 export function enteredOnTerminal(
-  tools: { readonly script: string; readonly setsid?: string },
+  tools: { readonly script: string },
   file: string,
   entered: Entered,
+  takes: boolean,
   size?: TerminalSize,
 ): Entered {
-  const args = [...entered.args];
+  let args = [...entered.args];
   const inside = args.indexOf("--") + 1;
-  // Only root may take a terminal over from the session outside.
-  if (tools.setsid && inside > 0 && process.getuid?.() === 0) args.splice(inside, 0, tools.setsid, "-c");
+  if (takes && inside > 0) args = [...args.slice(0, inside), ...withTerminal(args.slice(inside))];
   const [command = "", ...rest] = onTerminal(tools, file, [entered.command, ...args], size);
   return { ...entered, command, args: rest, env: withTerm(entered.env) };
 }

@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { open as openFile } from "node:fs/promises";
+import { join } from "node:path";
 import { systemClock } from "@tiphys/clock";
 import { createDialer } from "@tiphys/dialer";
 import { createRegistryClient, type ImageConfig, keyringOf, parseReference, pushPackage } from "@tiphys/oci";
@@ -19,6 +22,11 @@ const CONFIG: ImageConfig["config"] = {
   User: "web",
   WorkingDir: "/srv",
 };
+/** Writes into a named pipe; fails where nobody reads it. */
+async function appendInput(pipe: string, text: string): Promise<void> {
+  const file = await openFile(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+  await file.writeFile(text).finally(() => file.close());
+}
 const statusOf = (pod: KubeObject) => pod["status"]?.containerStatuses?.[0] ?? {};
 const waiting = (pod: KubeObject) => statusOf(pod).state?.waiting ?? {};
 
@@ -98,6 +106,37 @@ export function describeImages(connect: () => Promise<TestCluster>, options: Par
         "Started: Container started",
       ]),
     );
+  });
+
+  it.each([
+    { who: "root", runAsUser: 0 },
+    { who: "another user", runAsUser: 101 },
+  ])("gives a shell of $who a terminal of its own, with jobs that Ctrl-C ends", async ({ runAsUser }) => {
+    const name = `shell-${runAsUser}`;
+    await node.createPod(name, {
+      restartPolicy: "Never",
+      containers: [
+        { name: "main", image: app(), command: ["sh"], stdin: true, tty: true, securityContext: { runAsUser } },
+      ],
+    });
+    const { metadata } = await node.waitFor(name, (pod) => pod["status"]?.phase === "Running");
+    const type = async (text: string) =>
+      appendInput(join(node.dir, "pods", metadata.uid!, "containers/main/1/stdin"), text);
+    // Who interrupts before the shell is there interrupts its start.
+    await eventually(async () => /[$#] $/.test(await node.log(name)), { limit: 10_000 });
+    await type("sleep 1000\n");
+    await eventually(
+      async () => {
+        await type("\u0003");
+        await type("echo co''de $?\n");
+        return (await node.log(name)).includes("code 130");
+      },
+      { limit: 10_000, interval: 100 },
+    );
+    await type("exit 6\n");
+    const pod = await node.waitFor(name, (one) => one["status"]?.phase === "Failed");
+    expect(statusOf(pod).state.terminated.exitCode).toBe(6);
+    expect(await node.log(name)).not.toContain("job control turned off");
   });
 
   it("runs by digest, from what is there already, and overrides as the container says", async () => {
