@@ -18,6 +18,7 @@ import { negotiate, type Representation } from "./negotiation.js";
 import { serveObjects } from "./objects.js";
 import { OpenApi } from "./openapi.js";
 import { asksForOpenApiProtobuf, OPENAPI_PROTOBUF } from "./openapi-protobuf.js";
+import { endWhenStalled } from "./stalled-readers.js";
 
 /** The API this server gives; what kubectl compares its own version with. */
 const VERSION = {
@@ -68,7 +69,10 @@ export async function listen(parts: HandlerParts, options: ServerOptions): Promi
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: 120_000,
     },
-    (request, response) => answer(new Exchange(request, response)),
+    (request, response) => {
+      endWhenStalled(response);
+      answer(new Exchange(request, response));
+    },
   );
   const upgraded = new Set<Socket>();
   server.on("upgrade", (request, stream, head) => {
