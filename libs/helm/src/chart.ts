@@ -1,4 +1,5 @@
 import type { GoValue } from "@tiphys/template";
+import type { Lock } from "./dependency-build.js";
 import type { ChartFile } from "./file.js";
 import type { Metadata } from "./metadata.js";
 
@@ -15,6 +16,7 @@ export class Chart {
     readonly schema: ChartFile | undefined,
     readonly templates: readonly ChartFile[],
     readonly files: readonly ChartFile[],
+    readonly lock?: Lock,
   ) {}
 
   get name(): string {
@@ -43,7 +45,14 @@ export class Chart {
   copy(): Chart {
     const { metadata } = this;
     const dependencies = metadata.dependencies?.map((each) => ({ ...each }));
-    const copy = new Chart({ ...metadata, dependencies }, this.values, this.schema, this.templates, this.files);
+    const copy = new Chart(
+      { ...metadata, dependencies },
+      this.values,
+      this.schema,
+      this.templates,
+      this.files,
+      this.lock,
+    );
     copy.dependencies = this.dependencies;
     copy.parent = this.parent;
     return copy;

@@ -3,6 +3,7 @@ export { parseKubeVersion } from "./capabilities.js";
 export { Chart, type Values } from "./chart.js";
 export { coalesceValues, mergeTables } from "./coalesce.js";
 export { isCompatible } from "./dependencies.js";
+export { buildDependencies, type DependencySource, type Lock, lacksDependencies } from "./dependency-build.js";
 export { ChartError } from "./errors.js";
 export type { ChartFile } from "./file.js";
 export { helmFunctions } from "./functions.js";

@@ -2,10 +2,11 @@ import { messageOf } from "@tiphys/errors";
 import { compareStrings, fromPlain } from "@tiphys/template";
 import { readArchive } from "./archive.js";
 import { Chart, type Values } from "./chart.js";
+import type { Lock } from "./dependency-build.js";
 import { ChartError } from "./errors.js";
 import { type ChartFile, textOf, withoutBom } from "./file.js";
 import { IgnoreRules } from "./ignore.js";
-import { type Metadata, readMetadata, readRequirements, validateMetadata } from "./metadata.js";
+import { type Metadata, readLock, readMetadata, readRequirements, validateMetadata } from "./metadata.js";
 import { fromYaml } from "./yaml.js";
 
 /** Charts inside charts inside charts. */
@@ -34,6 +35,7 @@ function loadFiles(unsorted: readonly ChartFile[], depth = 0): Chart {
   let metadata: Metadata | undefined = chartFile && readMetadata(textOf(chartFile), fromPlain);
   let values: Values = new Map();
   let schema: ChartFile | undefined;
+  let lock: Lock | undefined;
   const templates: ChartFile[] = [];
   const others: ChartFile[] = [];
   const inside = new Map<string, ChartFile[]>();
@@ -41,7 +43,7 @@ function loadFiles(unsorted: readonly ChartFile[], depth = 0): Chart {
     const { name } = file;
     if (name === "Chart.yaml") continue;
     if (name === "Chart.lock" || name === "requirements.lock") {
-      checkYaml(file);
+      lock = readLock(textOf(file), name, fromPlain);
       if (name === "requirements.lock" && metadata?.apiVersion === "v1") others.push(file);
     } else if (name === "values.yaml") values = readChartValues(file);
     else if (name === "values.schema.json") schema = file;
@@ -64,7 +66,7 @@ function loadFiles(unsorted: readonly ChartFile[], depth = 0): Chart {
   }
   if (!metadata) throw new ChartError("Chart.yaml file is missing");
   validateMetadata(metadata);
-  const chart = new Chart(metadata, values, schema, templates, others);
+  const chart = new Chart(metadata, values, schema, templates, others, lock);
   const dependencies: Chart[] = [];
   for (const [folder, content] of [...inside].sort(([a], [b]) => compareStrings(a, b))) {
     const loaded = loadInside(folder, content, metadata.name, depth);
@@ -90,14 +92,6 @@ function loadInside(folder: string, content: readonly ChartFile[], parent: strin
     return loadFiles(files, depth + 1);
   } catch (error) {
     throw new ChartError(`error unpacking subchart ${folder} in ${parent}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-function checkYaml(file: ChartFile): void {
-  try {
-    fromYaml(textOf(file), "map");
-  } catch (error) {
-    throw new ChartError(`cannot load ${file.name}: ${messageOf(error)}`);
   }
 }
 

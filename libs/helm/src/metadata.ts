@@ -1,6 +1,7 @@
 import { messageOf } from "@tiphys/errors";
 import { basePath, compareStrings, GoMap, type GoValue, parseVersion, quote } from "@tiphys/template";
 import { parseYamlDocuments } from "@tiphys/yaml";
+import type { Lock } from "./dependency-build.js";
 import { ChartError } from "./errors.js";
 import { sanitize } from "./strings.js";
 import { scalarText } from "./yaml.js";
@@ -192,6 +193,13 @@ export function readMetadata(text: string, plain: (value: unknown) => GoValue): 
 /** The dependencies of a requirements.yaml, where charts of v1 have them. */
 export const readRequirements = (text: string, plain: (value: unknown) => GoValue): Dependency[] | undefined =>
   loading("requirements.yaml", () => readDependencies(readObject(text, "requirements.yaml", "Metadata"), plain));
+
+/** Chart.lock or requirements.lock. */
+export const readLock = (text: string, file: string, plain: (value: unknown) => GoValue): Lock =>
+  loading(file, () => {
+    const reader = readObject(text, file, "Lock");
+    return { digest: reader.text("digest"), dependencies: readDependencies(reader, plain) ?? [] };
+  });
 
 const aliasName = /^[a-zA-Z0-9_-]+$/;
 

@@ -3,3 +3,4 @@ export { KustomizeError, MissingRemoteError } from "./errors.js";
 export { type FileTree, joinPath, type Loader } from "./files.js";
 export { FILE_NAMES, type HelmChart, type Kustomization, parseKustomization } from "./kustomization.js";
 export { builtinSchema, type MergeSchema, strategicMerge } from "./merge.js";
+export { looksLikeFile, parseRepoSpec, type RepoSpec } from "./repo-spec.js";

@@ -1,11 +1,12 @@
 import {
   type ClientReadableStream,
+  type ClientWritableStream,
   credentials,
   Client as GrpcClient,
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
-import { CanceledError } from "@tiphys/errors";
+import { CanceledError, UnimplementedError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
 import type { Client, ClientCallOptions, MethodDefinition, ServiceDefinition } from "./service.js";
 import { fromGrpcError } from "./status.js";
@@ -58,9 +59,11 @@ export function grpcChannel(options: GrpcChannelOptions): GrpcChannel {
       const client: Record<string, unknown> = {};
       for (const [name, method] of Object.entries(definition.methods)) {
         const path = `/${definition.fullName}/${method.name}`;
-        client[name] = method.responseStream
-          ? streaming(grpc, path, method, metadataOf)
-          : unary(grpc, path, method, metadataOf);
+        client[name] = method.requestStream
+          ? sending(grpc, path, method, metadataOf)
+          : method.responseStream
+            ? streaming(grpc, path, method, metadataOf)
+            : unary(grpc, path, method, metadataOf);
       }
       return client as never;
     },
@@ -95,6 +98,53 @@ function unary(grpc: GrpcClient, path: string, method: MethodDefinition, metadat
       const cancel = () => call.cancel();
       options.signal?.addEventListener("abort", cancel, { once: true });
     });
+  };
+}
+
+/** Sends many messages and gets one; what the caller's iterable throws ends the call. */
+function sending(grpc: GrpcClient, path: string, method: MethodDefinition, metadataOf: MetadataOf) {
+  if (method.responseStream) {
+    return () => {
+      throw new UnimplementedError(path);
+    };
+  }
+  return async (requests: AsyncIterable<unknown>, options: ClientCallOptions = {}) => {
+    const metadata = await metadataOf(options);
+    if (options.signal?.aborted) throw new CanceledError(`${path} was canceled by the caller`);
+    let call: ClientWritableStream<unknown> | undefined;
+    const cancel = () => call?.cancel();
+    const answered = new Promise<unknown>((resolve, reject) => {
+      call = grpc.makeClientStreamRequest(
+        path,
+        serializer(method.requestType),
+        (bytes: Buffer) => method.responseType.decode(bytes),
+        metadata,
+        // Real time: a deadline of gRPC is a time of the machine.
+        { deadline: Date.now() + (options.timeout ?? 60_000) },
+        (error: ServiceError | null, response: unknown) => (error ? reject(fromGrpcError(error)) : resolve(response)),
+      );
+    });
+    options.signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      // An answer may come before everything is sent: a refusal, for instance.
+      const ended = answered.then(
+        () => true,
+        () => true,
+      );
+      for await (const request of requests) {
+        if (call?.write(request)) continue;
+        const drained = new Promise<boolean>((resolve) => call?.once("drain", () => resolve(false)));
+        if (await Promise.race([ended, drained])) break;
+      }
+      call?.end();
+      return await answered;
+    } catch (error) {
+      call?.cancel();
+      answered.catch(() => {});
+      throw error;
+    } finally {
+      options.signal?.removeEventListener("abort", cancel);
+    }
   };
 }
 

@@ -4,6 +4,7 @@ import {
   Server,
   ServerCredentials,
   type ServerDuplexStream,
+  type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
@@ -48,7 +49,9 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Serv
       const finished = (code: number) =>
         handled.add({ grpc_service: definition.fullName, grpc_method: method.name, grpc_code: String(code) });
       const context = async (
-        call: ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>,
+        call: Pick<ServerUnaryCall<unknown, unknown>, "metadata"> & {
+          on(event: "cancelled", listener: () => void): unknown;
+        },
       ): Promise<CallContext> => {
         const metadata = flatten(call.metadata);
         const abort = new AbortController();
@@ -65,9 +68,23 @@ export async function createGrpcServer(options: GrpcServerOptions): Promise<Serv
         if (status.code === 2 || status.code === 13) options.log.error("rpc failed", { path, error });
         return status;
       };
-      if (method.requestStream) {
-        implementation[name] = ((_call: unknown, callback?: sendUnaryData<unknown>) => {
-          callback?.(toGrpcStatus(new UnimplementedError(path)));
+      if (method.requestStream && method.responseStream) {
+        implementation[name] = ((call: ServerDuplexStream<unknown, unknown>) => {
+          call.emit("error", toGrpcStatus(new UnimplementedError(path)));
+        }) as never;
+      } else if (method.requestStream) {
+        implementation[name] = (async (
+          call: ServerReadableStream<unknown, unknown>,
+          callback: sendUnaryData<unknown>,
+        ) => {
+          try {
+            if (!handler) throw new UnimplementedError(path);
+            const response = await handler(call, await context(call));
+            finished(0);
+            callback(null, response);
+          } catch (error) {
+            callback(fail(error));
+          }
         }) as never;
       } else if (method.responseStream) {
         implementation[name] = (async (call: ServerWritableStream<unknown, unknown>) => {

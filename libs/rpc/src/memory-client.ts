@@ -42,10 +42,19 @@ export function memoryClient<S extends ServiceDefinition>(
       : async (request: unknown, options: ClientCallOptions = {}) =>
           border(
             method.responseType,
-            await handler(border(method.requestType, request), context({ timeout: 60_000, ...options })),
+            await handler(
+              method.requestStream
+                ? each(request as AsyncIterable<unknown>, (message) => border(method.requestType, message))
+                : border(method.requestType, request),
+              context({ timeout: 60_000, ...options }),
+            ),
           );
   }
   return client as Client<S>;
+}
+
+async function* each<T>(messages: AsyncIterable<T>, change: (message: T) => T): AsyncIterable<T> {
+  for await (const message of messages) yield change(message);
 }
 
 function deadline({ signal, timeout }: ClientCallOptions): AbortSignal {

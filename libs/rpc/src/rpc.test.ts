@@ -31,9 +31,9 @@ const served = serve(controller.ControllerServiceDefinition, {
 const clock = virtualClock(new Date("2026-01-01T00:00:00Z"));
 const tokens = createServiceTokens({ key: new Secret("k".repeat(32)), clock });
 
-async function grpc(token: () => Promise<string>) {
+async function grpc(token: () => Promise<string>, ...more: ReturnType<typeof serve>[]) {
   const server = await createGrpcServer({
-    services: [served],
+    services: [served, ...more],
     authenticate: (metadata) => tokens.verify((metadata["authorization"] ?? "").replace("Bearer ", "")),
     log: silentLogger,
     metrics: createMetrics(),
@@ -76,6 +76,63 @@ describe.each(["gRPC", "memory", "memory, encoded"])("a service over %s", (trans
     const failing = client.explain({ resource: "rollouts", name: "absent" });
     await expect(failing).rejects.toThrow("rollouts absent is not there");
     await expect(failing).rejects.toBeInstanceOf(NotFoundError);
+  });
+});
+
+describe.each(["gRPC", "memory, encoded"])("messages that the caller streams over %s", (transport) => {
+  const joining = {
+    name: "Joining",
+    fullName: "test.Joining",
+    methods: {
+      join: {
+        name: "Join",
+        requestType: controller.ExplainRequest,
+        requestStream: true as const,
+        responseType: controller.ExplainRequest,
+        responseStream: false as const,
+      },
+    },
+  };
+  const service = serve(joining, {
+    async join(requests, call) {
+      const names: string[] = [];
+      for await (const { name = "" } of requests) {
+        if (name === "bad") throw new NotFoundError("bad is not there");
+        names.push(name);
+      }
+      return { name: names.length > 5 ? String(names.length) : names.join(), namespace: call.principal.username };
+    },
+  });
+  let client: Client<typeof joining>;
+  let stop = () => {};
+  beforeAll(async () => {
+    if (transport !== "gRPC") {
+      client = memoryClient(joining, service, { principal: servicePrincipal("api-server"), encoded: true });
+      return;
+    }
+    const started = await grpc(() => tokens.issue("api-server"), service);
+    client = started.channel.client(joining);
+    stop = started.stop;
+  });
+  afterAll(() => stop());
+  async function* sent(...names: string[]) {
+    for (const name of names) yield { name };
+  }
+
+  it("arrive in their order, and are answered once", async () => {
+    expect(await client.join(sent("a", "b"))).toEqual({ name: "a,b", namespace: "system:tiphys:api-server" });
+    expect((await client.join(sent())).name ?? "").toBe("");
+    const many = Array.from({ length: 2000 }, () => "x".repeat(1000));
+    expect((await client.join(sent(...many))).name).toBe("2000");
+  });
+
+  it("end where the service refuses one, and where the caller gives up", async () => {
+    await expect(client.join(sent("a", "bad", "c"))).rejects.toThrow("bad is not there");
+    async function* broken() {
+      yield { name: "a" };
+      throw new NotFoundError("no more");
+    }
+    await expect(client.join(broken())).rejects.toThrow("no more");
   });
 });
 

@@ -33,13 +33,15 @@ export interface CallContext {
 }
 
 type Request<M> = M extends { requestType: MessageType<infer T> } ? T : never;
+/** What a method is called with: a message, or many where the caller streams. */
+type Sent<M> = M extends { requestStream: true } ? AsyncIterable<Request<M>> : Request<M>;
 type Response<M> = M extends { responseType: MessageType<infer T> } ? T : never;
 type Streams<M> = M extends { responseStream: true } ? true : false;
 
-/** The handlers of a service: a promise for unary methods, an async iterable for server streams. */
+/** The handlers of a service: a promise for unary methods, an async iterable for streams, either way. */
 export type Handlers<S extends ServiceDefinition> = {
   readonly [Name in keyof S["methods"]]: (
-    request: Request<S["methods"][Name]>,
+    request: Sent<S["methods"][Name]>,
     call: CallContext,
   ) => Streams<S["methods"][Name]> extends true
     ? AsyncIterable<Response<S["methods"][Name]>>
@@ -56,7 +58,7 @@ export interface ClientCallOptions {
 /** The client of a service, the same shape over every transport. */
 export type Client<S extends ServiceDefinition> = {
   readonly [Name in keyof S["methods"]]: (
-    request: Request<S["methods"][Name]>,
+    request: Sent<S["methods"][Name]>,
     options?: ClientCallOptions,
   ) => Streams<S["methods"][Name]> extends true
     ? AsyncIterable<Response<S["methods"][Name]>>

@@ -1,4 +1,6 @@
+export * as applicationV1alpha1Source from "./application/v1alpha1/source.js";
 export * as grpcHealthV1Health from "./grpc/health/v1/health.js";
+export * as repositoryReposerver from "./repository/reposerver.js";
 export * as session from "./session/session.js";
 export * as tiphysApiV1Api from "./tiphys/api/v1/api.js";
 export * as tiphysControllerV1Controller from "./tiphys/controller/v1/controller.js";
