@@ -119,7 +119,10 @@ function structsOf(folder) {
   return structs;
 }
 
-/** kz: members that are written although they are zero; kp: scalar members that keep a zero which was given (pointers). */
+/**
+ * kz: members that are written although they are zero; kp: scalar members that keep a zero which was given (pointers); kn: both, and null
+ * when nothing was given.
+ */
 function zeros(name, { p = {} }) {
   const structs = structsOf(goPackage(name));
   const find = (type) => {
@@ -128,6 +131,7 @@ function zeros(name, { p = {} }) {
   };
   const kz = [];
   const kp = [];
+  const kn = [];
   for (const [json, { type, options }] of find(name.split(".").at(-1))) {
     if (!(json in p)) continue;
     const node = typeof p[json] === "string" ? p[json] : (p[json].t ?? "");
@@ -135,11 +139,12 @@ function zeros(name, { p = {} }) {
     const isTime = node === "t" || node === "m";
     if (!options.includes("omitempty") && !options.includes("omitzero")) {
       // A struct by value is there anyhow; metadata and type of an object are seen to by those who make it.
-      if (isScalar || type.startsWith("*") || type.startsWith("[]") || type.startsWith("map[")) kz.push(json);
+      if (isScalar && !isTime && type.startsWith("*")) kn.push(json);
+      else if (isScalar || type.startsWith("*") || type.startsWith("[]") || type.startsWith("map[")) kz.push(json);
     } else if (isTime && !type.startsWith("*") && !options.includes("omitzero")) kz.push(json);
     else if (isScalar && type.startsWith("*")) kp.push(json);
   }
-  return { ...(kz.length > 0 ? { kz } : {}), ...(kp.length > 0 ? { kp } : {}) };
+  return { ...(kz.length > 0 ? { kz } : {}), ...(kp.length > 0 ? { kp } : {}), ...(kn.length > 0 ? { kn } : {}) };
 }
 
 const kinds = [];

@@ -14,11 +14,12 @@ import { RoleAggregator } from "./access/role-aggregator.js";
 import { tokenKey } from "./access/token-key.js";
 import { TokenSecrets } from "./access/token-secrets.js";
 import { Tokens } from "./access/tokens.js";
-import { ServiceAddresses } from "./api/admission.js";
+
 import { CRDS } from "./api/crds.js";
 import type { HandlerParts, LogSource, NodeConnection } from "./api/handle.js";
 import { Kinds } from "./api/kinds.js";
 import { systemPriorityClasses } from "./api/priority.js";
+import { ServiceAddresses } from "./api/services.js";
 import { memoryClient } from "./client.js";
 import { CrdCleaner } from "./crd-cleaner.js";
 import { EventExpiry } from "./event-expiry.js";

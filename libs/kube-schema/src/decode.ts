@@ -86,6 +86,7 @@ function decodeStruct(value: object, schema: Schema, path: string, at: string, w
     out[key] = decoded;
   }
   for (const key of schema.zeroShown ?? []) if (out[key] === undefined) out[key] = zeroValue(properties[key]);
+  for (const key of schema.nullShown ?? []) if (out[key] === undefined) out[key] = null;
   for (const key of structMembers(schema)) {
     if (out[key] === undefined) out[key] = decodeStruct({}, properties[key]!, "", "", walk);
   }

@@ -19,6 +19,7 @@ export interface CompactNode {
   /** patch merge key */ pk?: string;
   /** members that are written although they are zero */ kz?: string[];
   /** scalar members that keep a zero which was given */ kp?: string[];
+  /** scalar members that keep a zero which was given, and are null otherwise */ kn?: string[];
 }
 
 let parsed: Record<string, CompactNode> | undefined;
@@ -87,6 +88,7 @@ class DefinitionNode implements Schema {
   readonly definition: string | undefined;
   readonly zeroShown: readonly string[] | undefined;
   readonly zeroKept: readonly string[] | undefined;
+  readonly nullShown: readonly string[] | undefined;
   readonly #compact: CompactNode;
   #properties: Readonly<Record<string, Schema>> | undefined;
   #items: Schema | undefined;
@@ -98,7 +100,8 @@ class DefinitionNode implements Schema {
     this.#compact = compact;
     this.definition = name;
     this.zeroShown = compact.kz;
-    this.zeroKept = compact.kp;
+    this.zeroKept = compact.kn ? [...(compact.kp ?? []), ...compact.kn] : compact.kp;
+    this.nullShown = compact.kn;
     this.type = compact.p || compact.a ? "object" : compact.i ? "array" : leaf?.type;
     this.format = leaf?.format;
     this.quantity = leaf?.quantity;

@@ -30,3 +30,4 @@ export {
 } from "./tables/index.js";
 export { approvalOf } from "./validation/crd.js";
 export { validateMetadata } from "./validation/metadata.js";
+export { needsHealthCheck as isHealthChecked, validateClusterIps } from "./validation/service.js";

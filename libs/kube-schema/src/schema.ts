@@ -36,6 +36,8 @@ export interface Schema {
   readonly zeroShown?: readonly string[];
   /** Structs of builtin kinds: scalar members whose zero is kept when it was given; that of others is left out. */
   readonly zeroKept?: readonly string[];
+  /** Structs of builtin kinds: members that are null when nobody set them. */
+  readonly nullShown?: readonly string[];
   /** Limits that only custom resources have. */
   readonly rules?: ValueRules;
   /** x-kubernetes-validations */

@@ -4,8 +4,8 @@ import type { KubeObject } from "@tiphys/resources";
 import type { Logger } from "@tiphys/telemetry";
 import type { Access } from "../access/access.js";
 import type { Store } from "../store/store.js";
-import type { ServiceAddresses } from "./admission.js";
 import type { Kinds, ServedKind } from "./kinds.js";
+import type { ServiceAddresses } from "./services.js";
 
 /** What every request works with. */
 export interface Parts {

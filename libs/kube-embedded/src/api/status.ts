@@ -47,7 +47,11 @@ export const forbidden = (type: Named, name: string, problem: string, more?: Sta
     detailsOf(type, name, more),
   );
 
-export const internal = (message: string): KubeApiError => statusError(500, "InternalError", message);
+/** `occurred`: as the real server tells its own failures, with the cause. */
+export const internal = (message: string, occurred = false): KubeApiError =>
+  occurred
+    ? statusError(500, "InternalError", `Internal error occurred: ${message}`, { causes: [{ message }] })
+    : statusError(500, "InternalError", message);
 
 /** `token` is how a list may go on all the same. */
 export const expired = (message: string, token?: string): KubeApiError => {

@@ -96,10 +96,17 @@ const completions: Readonly<Record<string, (object: KubeObject) => void>> = {
     const labels = job["spec"]?.template?.metadata?.labels;
     if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels };
   },
+  "discovery.k8s.io/endpointslices": dropTopology,
   "apps/daemonsets": ({ metadata }) => {
     metadata.annotations = { ...metadata.annotations, [TEMPLATE_GENERATION]: "1" };
   },
 };
+
+/** Topology is of the beta's endpoints; where they have not changed it stays. */
+function dropTopology(slice: KubeObject): void {
+  // biome-ignore lint/suspicious/noExplicitAny: endpoints were decoded against their schema before
+  slice["endpoints"] = slice["endpoints"]?.map(({ deprecatedTopology: _, ...endpoint }: any) => endpoint) ?? null;
+}
 
 /** Keeps an object while it is used; a controller takes it away. */
 const protectionOf: Readonly<Record<string, string>> = {
@@ -168,6 +175,9 @@ export function prepareUpdate(
   if (kind.hasStatus) {
     if (old["status"] === undefined) delete next["status"];
     else next["status"] = old["status"];
+  }
+  if (kind.collection === "discovery.k8s.io/endpointslices" && !deepEqual(next["endpoints"], old["endpoints"])) {
+    dropTopology(next);
   }
   if (kind.collection === "apps/daemonsets") {
     const before = Number(old.metadata.annotations?.[TEMPLATE_GENERATION] ?? 0);

@@ -87,7 +87,7 @@ export function admitCreate(
   strategy.protect(kind, object);
   fillSystemMetadata(parts, kind, object.metadata, now);
   strategy.prepareCreate(kind, object);
-  if (kind.collection === "/services") addresses.assign(kind, object);
+  if (kind.collection === "/services") addresses.assign(kind, object, undefined, context.dryRun);
   if (kind.collection === CERTIFICATE_REQUESTS) stampRequester(object, context.principal);
   checkEscalation(access, context.principal, kind, object, undefined);
   const errors = validated(kind, object, context);
@@ -259,7 +259,7 @@ export async function commitUpdate(
   carryOver(next, old);
   dropRepeatedOwners(next.metadata, context);
   setManagedFields(next, managedFields);
-  if (kind.collection === "/services" && !subresource) addresses.assign(kind, next, old);
+  if (kind.collection === "/services" && !subresource) addresses.assign(kind, next, old, context.dryRun);
   checkEscalation(access, context.principal, kind, next, old);
   restrictNode(context.principal, "update", kind, name, { object: next, old, subresource });
   const errors = kind.validate(next, old, subresource, context.warn);

@@ -1,8 +1,11 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: defaulting walks objects of builtin kinds, decoded against their schemas before
 import { fill } from "./pod.js";
 
-export function fillService({ spec }: any): void {
+export function fillService({ spec, status }: any): void {
   if (!spec) return;
+  for (const point of status?.loadBalancer?.ingress ?? []) {
+    if (point.ip && spec.type === "LoadBalancer") fill(point, "ipMode", "VIP");
+  }
   if (!spec.sessionAffinity) spec.sessionAffinity = "None";
   if (spec.sessionAffinity === "None") delete spec.sessionAffinityConfig;
   if (spec.sessionAffinity === "ClientIP") {
@@ -16,9 +19,14 @@ export function fillService({ spec }: any): void {
     if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === "") port.targetPort = port.port;
   }
   const isExternal = spec.type === "NodePort" || spec.type === "LoadBalancer";
-  if (isExternal) fill(spec, "externalTrafficPolicy", "Cluster");
+  const isReachable = isExternal || (spec.type === "ClusterIP" && spec.externalIPs?.length > 0);
+  if (isReachable) fill(spec, "externalTrafficPolicy", "Cluster");
   if (isExternal || spec.type === "ClusterIP") fill(spec, "internalTrafficPolicy", "Cluster");
   if (spec.type === "LoadBalancer") fill(spec, "allocateLoadBalancerNodePorts", true);
+}
+
+export function fillIngressClass({ spec }: any): void {
+  if (spec?.parameters) fill(spec.parameters, "scope", "Cluster");
 }
 
 export function fillEndpoints({ subsets }: any): void {

@@ -2,7 +2,7 @@
 
 /** Sets a member that is not set yet. */
 export function fill(object: any, key: string, value: unknown): void {
-  if (object[key] === undefined) object[key] = value;
+  if (object[key] === undefined || object[key] === null) object[key] = value;
 }
 
 /** One address and the list of all: either tells the other. */

@@ -1,15 +1,19 @@
 import { isDnsLabel, isDnsSubdomain, isPathSegment, type NameRule } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
-import { type FieldError, forbidden } from "../field-error.js";
+import type { FieldError } from "../field-error.js";
 import type { BuiltinKind } from "../kinds.js";
 import { validateCertificateRequest } from "./certificates.js";
 import { validateCrd } from "./crd.js";
+import { validateEndpointSlice, validateEndpoints } from "./endpoints.js";
+import { validateIngress, validateIngressClass, validateIngressStatus } from "./ingress.js";
 import * as jobs from "./jobs.js";
 import { validateMetadata } from "./metadata.js";
+import { isAddress, validateIpAddress, validateNetworkPolicy, validateServiceCidr } from "./network.js";
 import * as others from "./others.js";
 import { validateClaimSpec, validatePod, validatePodUpdate } from "./pod/index.js";
 import { validateByDefinition } from "./required.js";
-import { isAddress, systemChecks } from "./system.js";
+import { validateService, validateServiceStatus } from "./service.js";
+import { systemChecks } from "./system.js";
 import * as workloads from "./workloads.js";
 
 type Validator = (object: KubeObject, old?: KubeObject) => FieldError[];
@@ -21,7 +25,8 @@ const validators: Readonly<Record<string, Validator>> = {
   "/PodTemplate": ({ template }) => workloads.validateTemplate(template, "template"),
   "/ConfigMap": others.validateConfigMap,
   "/Secret": others.validateSecret,
-  "/Service": others.validateService,
+  "/Service": validateService,
+  "/Endpoints": validateEndpoints,
   "apps/Deployment": workloads.validateDeployment,
   "apps/ReplicaSet": workloads.validateReplicaSet,
   "apps/StatefulSet": workloads.validateStatefulSet,
@@ -29,15 +34,24 @@ const validators: Readonly<Record<string, Validator>> = {
   "policy/PodDisruptionBudget": workloads.validateDisruptionBudget,
   "batch/Job": jobs.validateJob,
   "batch/CronJob": jobs.validateCronJob,
-  "networking.k8s.io/Ingress": others.validateIngress,
-  "networking.k8s.io/NetworkPolicy": others.validateNetworkPolicy,
+  "networking.k8s.io/Ingress": validateIngress,
+  "networking.k8s.io/IngressClass": validateIngressClass,
+  "networking.k8s.io/IPAddress": validateIpAddress,
+  "networking.k8s.io/ServiceCIDR": validateServiceCidr,
+  "networking.k8s.io/NetworkPolicy": validateNetworkPolicy,
   "rbac.authorization.k8s.io/Role": others.validateRole,
   "rbac.authorization.k8s.io/ClusterRole": others.validateRole,
   "rbac.authorization.k8s.io/RoleBinding": others.validateRoleBinding,
   "rbac.authorization.k8s.io/ClusterRoleBinding": others.validateRoleBinding,
-  "discovery.k8s.io/EndpointSlice": others.validateEndpointSlice,
+  "discovery.k8s.io/EndpointSlice": validateEndpointSlice,
   "coordination.k8s.io/Lease": others.validateLease,
   "apiextensions.k8s.io/CustomResourceDefinition": validateCrd,
+};
+
+/** What is looked at in a status beyond its schema. */
+const statusValidators: Readonly<Record<string, Validator>> = {
+  "/Service": validateServiceStatus,
+  "networking.k8s.io/Ingress": validateIngressStatus,
 };
 
 const CERTIFICATE_REQUEST = "certificates.k8s.io/CertificateSigningRequest";
@@ -128,17 +142,7 @@ export function validateBuiltin(
     old,
   );
   if (id === CERTIFICATE_REQUEST) return [...errors, ...validateCertificateRequest(object, old, subresource)];
-  // A status is checked by its schema alone: what controllers write is not refused for what users wrote before.
-  if (subresource === "status") {
-    const { spec, status } = object as {
-      spec?: { type?: string };
-      status?: { loadBalancer?: { ingress?: unknown[] } };
-    };
-    if (id === "/Service" && spec?.type !== "LoadBalancer" && status?.loadBalancer?.ingress?.length) {
-      errors.push(forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is 'LoadBalancer'"));
-    }
-    return errors;
-  }
+  if (subresource === "status") return [...errors, ...(statusValidators[id]?.(object, old) ?? [])];
   const own = validators[id];
   if (own !== undefined) return [...errors, ...own(object, old)];
   const check = systemChecks[id];

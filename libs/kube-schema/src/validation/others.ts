@@ -1,10 +1,8 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas and defaulted before
 import { deepEqual } from "@tiphys/canonical-json";
-import { isConfigKey, isDns1035Label, isDnsLabel, isDnsSubdomain, isPortNumber } from "@tiphys/kube-values";
+import { isConfigKey, isDnsSubdomain } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
-import { duplicate, type FieldError, forbidden, invalid, notSupported, required, tooLong } from "../field-error.js";
-import { validateLabels, validateSelector } from "./metadata.js";
-import { validatePort } from "./pod/index.js";
+import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from "../field-error.js";
 
 const largestMap = 1024 * 1024;
 const immutable = "field is immutable";
@@ -54,115 +52,6 @@ export function validateSecret(object: KubeObject, old?: KubeObject): FieldError
     errors.push(required("metadata.annotations[kubernetes.io/service-account.name]"));
   }
   if (old !== undefined && object["type"] !== old["type"]) errors.push(invalid("type", object["type"], immutable));
-  return errors;
-}
-
-const serviceTypes = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
-const protocols = ["SCTP", "TCP", "UDP"];
-const address = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$/;
-
-export function validateService(object: KubeObject, old?: KubeObject): FieldError[] {
-  const spec = object["spec"] ?? {};
-  const errors: FieldError[] = [];
-  const headless = spec.clusterIP === "None";
-  if (!spec.ports?.length && !headless && spec.type !== "ExternalName") errors.push(required("spec.ports"));
-  const names = new Set<string>();
-  const used = new Set<string>();
-  for (const [at, port] of (spec.ports ?? []).entries()) {
-    const path = `spec.ports[${at}]`;
-    if (!port.name) {
-      if (spec.ports.length > 1) errors.push(required(`${path}.name`));
-    } else {
-      for (const problem of isDnsLabel(port.name)) errors.push(invalid(`${path}.name`, port.name, problem));
-      if (names.has(port.name)) errors.push(duplicate(`${path}.name`, port.name));
-      names.add(port.name);
-    }
-    for (const problem of isPortNumber(port.port)) errors.push(invalid(`${path}.port`, port.port ?? 0, problem));
-    if (!protocols.includes(port.protocol)) errors.push(notSupported(`${path}.protocol`, port.protocol, protocols));
-    if (port.targetPort !== undefined) validatePort(port.targetPort, `${path}.targetPort`, errors);
-    const key = `${port.protocol}/${port.port}`;
-    if (used.has(key))
-      errors.push(
-        duplicate(path, {
-          Name: "",
-          Protocol: port.protocol,
-          AppProtocol: null,
-          Port: port.port,
-          TargetPort: 0,
-          NodePort: 0,
-        }),
-      );
-    used.add(key);
-  }
-  errors.push(...validateLabels(spec.selector, "spec.selector"));
-  if (!["None", "ClientIP"].includes(spec.sessionAffinity)) {
-    errors.push(notSupported("spec.sessionAffinity", spec.sessionAffinity, ["ClientIP", "None"]));
-  }
-  if (!serviceTypes.includes(spec.type)) errors.push(notSupported("spec.type", spec.type, serviceTypes));
-  if (spec.type === "ExternalName") {
-    if (!spec.externalName) errors.push(required("spec.externalName"));
-    else
-      for (const problem of isDnsSubdomain(spec.externalName))
-        errors.push(invalid("spec.externalName", spec.externalName, problem));
-  }
-  if (spec.clusterIP && !headless && !address.test(spec.clusterIP)) {
-    errors.push(
-      invalid("spec.clusterIPs[0]", spec.clusterIP, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
-    );
-  }
-  const was = old?.["spec"];
-  if (
-    was?.clusterIP &&
-    spec.type !== "ExternalName" &&
-    was.type !== "ExternalName" &&
-    spec.clusterIP !== was.clusterIP
-  ) {
-    errors.push(invalid("spec.clusterIPs[0]", spec.clusterIP ? [spec.clusterIP] : null, "may not change once set"));
-  }
-  return errors;
-}
-
-const pathTypes = ["Exact", "ImplementationSpecific", "Prefix"];
-
-function validateBackend(backend: any, path: string): FieldError[] {
-  if (!backend?.service && !backend?.resource) return [invalid(path, "", "resource or service backend is required")];
-  const errors: FieldError[] = [];
-  if (backend.service) {
-    const { name, port } = backend.service;
-    if (!name) errors.push(required(`${path}.service.name`));
-    else for (const problem of isDns1035Label(name)) errors.push(invalid(`${path}.service.name`, name, problem));
-    if (!port?.name && !port?.number) errors.push(required(path, "port name or number is required"));
-  }
-  return errors;
-}
-
-export function validateIngress(object: KubeObject): FieldError[] {
-  const spec = object["spec"] ?? {};
-  const errors: FieldError[] = [];
-  if (!spec.rules?.length && !spec.defaultBackend) {
-    errors.push(invalid("spec", spec.rules ?? null, "either `defaultBackend` or `rules` must be specified"));
-  }
-  if (spec.defaultBackend) errors.push(...validateBackend(spec.defaultBackend, "spec.defaultBackend"));
-  for (const [at, rule] of (spec.rules ?? []).entries()) {
-    const path = `spec.rules[${at}]`;
-    const host: string = rule.host ?? "";
-    for (const problem of host ? isDnsSubdomain(host.startsWith("*.") ? host.slice(2) : host) : []) {
-      errors.push(invalid(`${path}.host`, host, problem));
-    }
-    if (rule.http && !rule.http.paths?.length) errors.push(required(`${path}.http.paths`));
-    for (const [index, one] of (rule.http?.paths ?? []).entries()) {
-      const here = `${path}.http.paths[${index}]`;
-      if (!one.pathType) {
-        errors.push(required(`${here}.pathType`, "pathType must be specified"));
-        continue;
-      }
-      if (!pathTypes.includes(one.pathType)) errors.push(notSupported(`${here}.pathType`, one.pathType, pathTypes));
-      else if (one.pathType !== "ImplementationSpecific" && !one.path?.startsWith("/")) {
-        errors.push(invalid(`${here}.path`, one.path ?? "", "must be an absolute path"));
-      }
-      errors.push(...validateBackend(one.backend, `${here}.backend`));
-    }
-  }
   return errors;
 }
 
@@ -231,33 +120,6 @@ export function validateRoleBinding(object: KubeObject, old?: KubeObject): Field
       ),
     );
   return errors;
-}
-
-const addressTypes = ["FQDN", "IPv4", "IPv6"];
-
-export function validateEndpointSlice(object: KubeObject, old?: KubeObject): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!object["addressType"]) errors.push(required("addressType"));
-  else if (!addressTypes.includes(object["addressType"]))
-    errors.push(notSupported("addressType", object["addressType"], addressTypes));
-  for (const [at, endpoint] of (object["endpoints"] ?? []).entries()) {
-    const path = `endpoints[${at}].addresses`;
-    if (!endpoint.addresses?.length) errors.push(required(path, "must contain at least 1 address"));
-    for (const [index, one] of (endpoint.addresses ?? []).entries()) {
-      if (object["addressType"] === "IPv4" && !/^\d{1,3}(\.\d{1,3}){3}$/.test(one)) {
-        errors.push(invalid(`${path}[${index}]`, one, "must be a valid IPv4 address"));
-      } else if (one.startsWith("127.") || one === "::1") {
-        errors.push(invalid(`${path}[${index}]`, one, "may not be in the loopback range (127.0.0.0/8, ::1/128)"));
-      }
-    }
-  }
-  if (old !== undefined && old["addressType"] !== object["addressType"])
-    errors.push(invalid("addressType", object["addressType"], immutable));
-  return errors;
-}
-
-export function validateNetworkPolicy(object: KubeObject): FieldError[] {
-  return validateSelector(object["spec"]?.podSelector, "spec.podSelector");
 }
 
 export function validateLease(object: KubeObject): FieldError[] {

@@ -161,9 +161,6 @@ export const systemChecks: Readonly<Record<string, Check>> = {
       "spec.priorityLevelConfiguration.name",
       "must reference a priority level",
     ),
-  "networking.k8s.io/IngressClass": ({ spec = {} }) => missing(spec.controller, "spec.controller"),
-  "networking.k8s.io/IPAddress": ({ spec = {} }) => missing(spec.parentRef, "spec.parentRef"),
-  "networking.k8s.io/ServiceCIDR": ({ spec = {} }) => missing(spec.cidrs, "spec.cidrs", "at least one CIDR required"),
   "resource.k8s.io/ResourceSlice": checkSlice,
   "storage.k8s.io/CSIStorageCapacity": ({ storageClassName }) => named(storageClassName, "storageClassName"),
   "storage.k8s.io/VolumeAttributesClass": ({ driverName, parameters }) => [
@@ -180,8 +177,3 @@ export const systemChecks: Readonly<Record<string, Check>> = {
       : [required("spec.source", "must specify exactly one of inlineVolumeSpec and persistentVolumeName")]),
   ],
 };
-
-/** Names of IPAddresses are addresses. */
-const address = /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$|^[0-9a-f]*:[0-9a-f:.]*$/i;
-export const isAddress = (name: string): string[] =>
-  address.test(name) ? [] : ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"];

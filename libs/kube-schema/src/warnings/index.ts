@@ -2,6 +2,10 @@
 import { deepEqual } from "@tiphys/canonical-json";
 import type { KubeObject, ResourceType } from "@tiphys/resources";
 import { crdWarnings } from "../validation/crd.js";
+import { sliceWarnings } from "../validation/endpoints.js";
+import { ingressWarnings } from "../validation/ingress.js";
+import { networkPolicyWarnings } from "../validation/network.js";
+import { serviceWarnings } from "../validation/service.js";
 import { podWarnings } from "./pod.js";
 
 type Warner = (object: KubeObject, old?: KubeObject) => string[];
@@ -16,6 +20,10 @@ const ofTemplate =
   };
 
 const warners: Readonly<Record<string, Warner>> = {
+  "/Service": serviceWarnings,
+  "discovery.k8s.io/EndpointSlice": sliceWarnings,
+  "networking.k8s.io/Ingress": (ingress, old) => (old ? [] : ingressWarnings(ingress)),
+  "networking.k8s.io/NetworkPolicy": networkPolicyWarnings,
   "/Pod": (pod) => podWarnings(pod),
   "/PodTemplate": ofTemplate("template"),
   "/ReplicationController": ofTemplate("spec.template"),

@@ -4,6 +4,7 @@ import { errorGroups } from "./errors.js";
 import { kindGroups } from "./kinds.js";
 import { podGroups } from "./pods.js";
 import { readGroups } from "./reads.js";
+import { networkFields } from "./validation/network.js";
 
 /** Everything that is played on both servers. */
 export const groups: readonly Group[] = [
@@ -12,4 +13,5 @@ export const groups: readonly Group[] = [
   ...errorGroups,
   ...kindGroups,
   ...podGroups,
+  ...networkFields,
 ];
