@@ -153,6 +153,16 @@ it("drops what it deleted at once, and late news of it does not bring it back", 
   await informers.stop();
 });
 
+it("does not bring back what its own write has ended, when the watch told the end before the answer came", async () => {
+  const { informer, client, send, informers, written } = await begin([object("a", 3)]);
+  const key = { namespace: "shop", name: "a" };
+  await send({ type: "DELETED", object: object("a", 12) });
+  client.patch = written(object("a", 11, { deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 0 }));
+  await informers.client.patch(types.configMaps, key, { type: "merge", body: { metadata: { finalizers: [] } } });
+  expect(informer.get(key)).toBeUndefined();
+  await informers.stop();
+});
+
 it("lists again when the server has forgotten the position, and keeps its own newer writes", async () => {
   const { informer, seen, client, informers, calls, state, failWatch, written } = await begin([
     object("a", 3),

@@ -65,6 +65,8 @@ export class ObjectCache {
       this.#gone.delete(key);
     }
     const previous = this.#objects.get(key);
+    // The answer of a write that ended the object may come after the watch has told the end.
+    if (!previous && isOver(object)) return;
     if (previous && compareResourceVersions(object.metadata.resourceVersion, previous.metadata.resourceVersion) <= 0) {
       return;
     }
@@ -159,3 +161,10 @@ function empty(index: Index, object: KubeObject): void {
     if (bucket?.size === 0) index.buckets.delete(value);
   }
 }
+
+/** Nothing keeps the object any more: the server has let it go with this state. */
+const isOver = ({ metadata, spec }: KubeObject): boolean =>
+  metadata.deletionTimestamp !== undefined &&
+  !metadata.finalizers?.length &&
+  !metadata.deletionGracePeriodSeconds &&
+  !(spec as { finalizers?: unknown[] } | undefined)?.finalizers?.length;
