@@ -3,6 +3,7 @@ import { groupVersionOf } from "@tiphys/resources";
 import { SELF_HEAL_COOLDOWN, selfHealDelay } from "@tiphys/sync";
 import type { Comparison } from "./compare.js";
 import { alreadyAttempted, automatedRetry } from "./operation.js";
+import { revisionFields } from "./sources.js";
 import type { ApplicationState } from "./state.js";
 
 /** What the automated policy makes of an application that is out of sync. */
@@ -30,7 +31,7 @@ export function autoSync(state: ApplicationState, comparison: Comparison, now: D
   const last = app.status?.operationState;
   const base: Operation = {
     sync: {
-      revision,
+      ...revisionFields(target),
       ...(policy.prune ? { prune: true } : {}),
       ...(app.spec.syncPolicy?.syncOptions ? { syncOptions: app.spec.syncPolicy.syncOptions } : {}),
     },

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from "@tiphys/clock";
 import { messageOf, UnavailableError } from "@tiphys/errors";
 import {
+  type ClusterFacts,
   createHttpKubeClient,
   createInformers,
   type HttpKubeClient,
@@ -28,6 +29,8 @@ export interface Destination {
   readonly client: KubeClient;
   readonly live: LiveState;
   readonly namespaces: Informer;
+  /** What the server says about itself, not older than a minute. */
+  readonly facts: () => Promise<ClusterFacts>;
 }
 
 /** The clusters that applications can be delivered to: our own, and those of Argo CD's cluster Secrets. */
@@ -53,6 +56,22 @@ export interface ClustersDeps {
 /** A pass waits so long for a cluster's first answer; the passes after it do not wait, until there is one. */
 const FIRST_ANSWER_MS = 5_000;
 
+const FACTS_MS = 60_000;
+
+function factsOf(client: KubeClient, clock: Clock): () => Promise<ClusterFacts> {
+  let asked: { readonly at: number; readonly facts: Promise<ClusterFacts> } | undefined;
+  return () => {
+    const now = clock.monotonic();
+    if (asked && now - asked.at < FACTS_MS) return asked.facts;
+    const entry = { at: now, facts: client.cluster() };
+    asked = entry;
+    entry.facts.catch(() => {
+      if (asked === entry) asked = undefined;
+    });
+    return entry.facts;
+  };
+}
+
 interface Opened {
   readonly version: string;
   /** No answer came in time, and none has come since. */
@@ -75,6 +94,7 @@ export function createClusters({
     client: informers.client,
     live: createLiveState(informers, onChange),
     namespaces,
+    facts: factsOf(informers.client, clock),
   };
   const opened = new Map<string, Opened>();
   const handlers = new Set<() => void>();
@@ -113,7 +133,13 @@ export function createClusters({
       theirs = createInformers({ client, clock, log: log.with({ cluster: name }) });
       const spaces = theirs.informer(types.namespaces);
       await spaces.synced;
-      return { name, client: theirs.client, live: createLiveState(theirs, onChange), namespaces: spaces };
+      return {
+        name,
+        client: theirs.client,
+        live: createLiveState(theirs, onChange),
+        namespaces: spaces,
+        facts: factsOf(theirs.client, clock),
+      };
     })();
     const entry: Opened = { version, slow: false, destination, close };
     destination.then(

@@ -17,6 +17,7 @@ import { reportProjectRoles } from "./project-roles.js";
 import { createDeliveryReconciler } from "./reconciler.js";
 import { builtinSchemas } from "./schemas.js";
 import { reportSettings } from "./settings-report.js";
+import { sourcesOf } from "./sources.js";
 import { createTargets } from "./targets.js";
 
 export interface AppControllerDeps {
@@ -182,8 +183,8 @@ export function createAppController(deps: AppControllerDeps): AppController {
       const wanted = canonicalRepositoryUrl(url);
       const keys: string[] = [];
       for (const object of applications.list(namespace)) {
-        const repository = (object as Application).spec.source?.repoURL;
-        if (repository === undefined || canonicalRepositoryUrl(repository) !== wanted) continue;
+        const { list } = sourcesOf((object as Application).spec);
+        if (!list.some(({ repoURL }) => canonicalRepositoryUrl(repoURL) === wanted)) continue;
         const key = keyText(keyOf(object));
         reconciler.invalidate(key);
         controller.enqueue(keyOf(object));

@@ -209,9 +209,9 @@ function delivers(open: () => Promise<{ client: KubeClient; close(): Promise<voi
       want: /cluster "https:\/\/elsewhere" not found/,
     },
     {
-      name: "Helm",
+      name: "what is no chart",
       spec: (l: DeliveryLine) => ({ source: { repoURL: l.repository.url, path: "app", helm: { releaseName: "x" } } }),
-      want: /spec\.source\.helm is not implemented yet/,
+      want: /Chart\.yaml file is missing/,
     },
   ])("names $name", async ({ spec, want }) => {
     line.commit({ "app/a.yaml": configMap("one") });

@@ -1,4 +1,4 @@
-import { clone, deepEqual } from "@tiphys/canonical-json";
+import { clone } from "@tiphys/canonical-json";
 import type { Reason } from "@tiphys/controller";
 import { healthOf } from "@tiphys/health";
 import { type Change, changeAnnotations, changeOf, isUlid } from "@tiphys/identity";
@@ -17,6 +17,15 @@ import {
   type SyncOptions,
 } from "@tiphys/sync";
 import { type ComparedItem, type Comparison, compareApplication } from "./compare.js";
+import {
+  joined,
+  revisionFields,
+  sameSources,
+  sourceFields,
+  sourcesOf,
+  syncedRevision,
+  syncedSources,
+} from "./sources.js";
 import type { ApplicationState, OperationDecision } from "./state.js";
 import type { Target } from "./targets.js";
 
@@ -43,12 +52,11 @@ export const optionsOf = (app: Application, operation: Operation): SyncOptions =
 export function refusedOperation(operation: Operation): string | undefined {
   const { sync } = operation;
   if (!sync) return "operation.sync is required";
-  for (const field of ["manifests", "sources", "revisions"] as const) {
-    if (sync[field]?.length) return `operation.sync.${field} is not implemented yet`;
-  }
-  const { source } = sync;
-  for (const field of ["helm", "kustomize", "plugin", "chart"] as const) {
-    if (source?.[field]) return `operation.sync.source.${field} is not implemented yet`;
+  if (sync.manifests?.length) return "operation.sync.manifests is not implemented yet";
+  for (const source of sourcesOf(sync).list) {
+    for (const field of ["plugin", "chart"] as const) {
+      if (source[field]) return `operation.sync.source.${field} is not implemented yet`;
+    }
   }
   if (sync.syncStrategy?.apply?.force || sync.syncStrategy?.hook?.force)
     return "operation.sync.syncStrategy force is not implemented yet";
@@ -98,7 +106,8 @@ function changeFor(state: ApplicationState, operation: Operation, target: Target
   const carry = (id: string): Change => (current?.id === id ? current : { id, traceparent: "" });
   if (given && isUlid(given)) return carry(given);
   if (target.ok && target.commit?.change) return carry(target.commit.change);
-  const lastRevision = state.app.status?.history?.at(-1)?.revision;
+  const last = state.app.status?.history?.at(-1);
+  const lastRevision = last?.revisions ? joined(last.revisions) : last?.revision;
   return current && target.ok && lastRevision === target.revision ? current : state.freshChange;
 }
 
@@ -115,8 +124,9 @@ export function begin(state: ApplicationState, operation: Operation, target: Tar
     startedAt,
     ...(failure === undefined ? {} : { finishedAt: startedAt }),
     syncResult: {
-      revision: target.ok ? target.revision : "",
-      ...(state.app.spec.source ? { source: operation.sync?.source ?? state.app.spec.source } : {}),
+      revision: "",
+      ...(target.ok ? revisionFields(target) : {}),
+      ...sourceFields(syncedSources(state.app, operation.sync)),
       resources: [],
     },
   };
@@ -272,7 +282,7 @@ function retry(state: ApplicationState, current: OperationState, now: Date): Ope
   const { target } = state;
   const follows = followsNewest(current.operation);
   // The fix must not wait for the end of its broken predecessor.
-  const newer = follows && target.ok && target.revision !== current.syncResult?.revision;
+  const newer = follows && target.ok && target.revision !== syncedRevision(current.syncResult);
   if (now < due && !newer) {
     return {
       operationState: current,
@@ -282,10 +292,10 @@ function retry(state: ApplicationState, current: OperationState, now: Date): Ope
     };
   }
   const operation: Operation = clone(current.operation);
-  let revision = current.syncResult?.revision ?? "";
+  let to: { revision?: string; revisions?: string[] } = {};
   if (follows && target.ok) {
-    revision = target.revision;
-    if (operation.sync) operation.sync.revision = revision;
+    to = revisionFields(target);
+    if (operation.sync) Object.assign(operation.sync, to);
   }
   const { finishedAt: _, ...rest } = current;
   const change = newer ? changeFor(state, operation, target) : undefined;
@@ -294,7 +304,7 @@ function retry(state: ApplicationState, current: OperationState, now: Date): Ope
       ...rest,
       operation,
       message: `retrying attempt #${retries}`,
-      syncResult: { ...(current.syncResult ?? {}), revision, resources: [] },
+      syncResult: { revision: "", ...current.syncResult, ...to, resources: [] },
     },
     ...(change ? { patch: { metadata: { annotations: { ...changeAnnotations(change) } } } } : {}),
     steps: [],
@@ -307,7 +317,7 @@ function retry(state: ApplicationState, current: OperationState, now: Date): Ope
  * where it says nothing, those of an automated sync do. An operation with a source of its own has none that is newer.
  */
 const followsNewest = ({ retry, initiatedBy, sync }: Operation): boolean =>
-  sync?.source === undefined && (retry?.refresh ?? initiatedBy?.automated ?? false);
+  sourcesOf(sync ?? {}).list.length === 0 && (retry?.refresh ?? initiatedBy?.automated ?? false);
 
 /** The retry strategy of an automated sync. */
 export const automatedRetry = (app: Application) => app.spec.syncPolicy?.retry ?? DEFAULT_RETRY;
@@ -315,8 +325,8 @@ export const automatedRetry = (app: Application) => app.spec.syncPolicy?.retry ?
 /** True when the last operation synced, or tried to sync, exactly this. */
 export function alreadyAttempted(app: Application, revision: string): boolean {
   const last = app.status?.operationState;
-  if (last?.syncResult?.revision !== revision) return false;
-  return deepEqual(last.syncResult.source ?? {}, app.spec.source ?? {});
+  if (!last?.syncResult || syncedRevision(last.syncResult) !== revision) return false;
+  return sameSources(last.syncResult, sourcesOf(app.spec));
 }
 
 /** The original's sentence, then what is wrong with the first object and where in the repository it stands. */

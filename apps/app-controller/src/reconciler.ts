@@ -6,7 +6,6 @@ import { newChange, type RandomBytes } from "@tiphys/identity";
 import type { Informer } from "@tiphys/kube";
 import {
   type Application,
-  type ApplicationSource,
   type AppProject,
   groupVersionOf,
   type KubeObject,
@@ -23,7 +22,8 @@ import { awaitsRetry, isActive, operationItems, optionsOf } from "./operation.js
 import { planApplication, reportApplication } from "./plan.js";
 import type { PollPeriod } from "./poll-period.js";
 import { preflight } from "./preflight.js";
-import { type ClusterName, specProblem } from "./spec-check.js";
+import { joined, type Sources, sourcesOf, syncedSources } from "./sources.js";
+import { type ClusterName, sourcePermitted, specProblem } from "./spec-check.js";
 import type { ApplicationState, DeliveryAction, DeliveryFact, OperationView } from "./state.js";
 import type { Target, Targets } from "./targets.js";
 import { warningsOf } from "./warnings.js";
@@ -53,6 +53,12 @@ interface Known {
   readonly failures: number;
 }
 
+/** Revisions that are given, one for each source; undefined where none is. */
+function wantedRevisions(given: { revision?: string; revisions?: string[] } | undefined): string[] | undefined {
+  if (given?.revisions?.length) return given.revisions;
+  return given?.revision ? [given.revision] : undefined;
+}
+
 const REFRESH = "argocd.argoproj.io/refresh";
 const FIRST_RETRY = 5_000;
 const UNREACHABLE_RETRY = 10_000;
@@ -66,32 +72,26 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
 
   async function currentTarget(
     app: Application,
-    live: LiveState,
-    source: ApplicationSource,
+    destination: Destination,
+    sources: Sources,
     refresh: string | undefined,
     signal: AbortSignal,
   ) {
     const key = keyText(keyOf(app));
-    const description = canonicalJson([source, app.spec.destination]);
+    const description = canonicalJson([sources, app.spec.destination]);
     const before = known.get(key);
     const fresh = before && before.source === description && before.until > clock.now() && refresh === undefined;
     if (before && fresh) {
       if (!before.target.ok || before.target.unserved.size === 0) return before;
       // A kind may have come into being since.
-      const { revision, resolvedAt } = before.target;
-      const again = await targets.target(app, live, source, revision, { maxAge: 0, noCache: false }, signal);
+      const { revision, revisions = [revision], resolvedAt } = before.target;
+      const again = await targets.target(app, destination, sources, revisions, { maxAge: 0, noCache: false }, signal);
       const entry: Known = { ...before, target: again.ok ? { ...again, resolvedAt } : again };
       known.set(key, entry);
       return entry;
     }
-    const target = await targets.target(
-      app,
-      live,
-      source,
-      source.targetRevision ?? "HEAD",
-      { maxAge: 0, noCache: refresh === "hard" },
-      signal,
-    );
+    const options = { maxAge: 0, noCache: refresh === "hard" };
+    const target = await targets.target(app, destination, sources, [], options, signal);
     const failures = target.ok || !target.transient ? 0 : (before?.failures ?? 0) + 1;
     const { milliseconds, jitterMilliseconds } = deps.poll();
     const wait =
@@ -140,22 +140,27 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
   async function operationView(
     state: ApplicationState,
     cluster: ClusterName,
-    { client, live, namespaces }: Destination,
+    destination: Destination,
     signal: AbortSignal,
   ): Promise<OperationView | undefined> {
     const { app, project } = state;
+    const { client, live, namespaces } = destination;
     const current = app.status?.operationState;
     const running = isActive(current) ? current : undefined;
     const operation = running?.operation ?? app.operation;
     if (!operation || state.specProblem !== undefined) return undefined;
-    const source = operation.sync?.source ?? app.spec.source;
-    const revision = running?.syncResult?.revision || operation.sync?.revision || "";
+    const sources = syncedSources(app, operation.sync);
+    const revisions = wantedRevisions(running?.syncResult) ?? wantedRevisions(operation.sync) ?? [];
     let target = state.target;
     const differs =
-      operation.sync?.source !== undefined ||
-      (revision !== "" && !(state.target.ok && state.target.revision === revision));
-    if (source && differs)
-      target = await targets.target(app, live, source, revision, { maxAge: 0, noCache: false }, signal);
+      sourcesOf(operation.sync ?? {}).list.length > 0 ||
+      (revisions.length > 0 && !(state.target.ok && state.target.revision === joined(revisions)));
+    const forbidden = project && sources.list.find(({ repoURL }) => !sourcePermitted(project, repoURL));
+    if (forbidden) {
+      const message = `application repo ${forbidden.repoURL} is not permitted in project '${project.metadata.name}'`;
+      target = { ok: false, message, transient: false, resolvedAt: clock.now() };
+    } else if (differs)
+      target = await targets.target(app, destination, sources, revisions, { maxAge: 0, noCache: false }, signal);
     const objects = target === state.target ? state.live : await collect(app, live, target);
     const view: OperationView = {
       target,
@@ -197,7 +202,7 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
       const problem = specProblem({ app, project, cluster });
       const refresh = app.metadata.annotations?.[REFRESH];
       const deleting = app.metadata.deletionTimestamp !== undefined;
-      const { source } = app.spec;
+      const sources = sourcesOf(app.spec);
       const now = clock.now();
       let destination: Destination | undefined;
       let unreachable: string | undefined;
@@ -215,8 +220,8 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
         resolvedAt: now,
       };
       const entry =
-        problem === undefined && destination && source && !deleting
-          ? await currentTarget(app, destination.live, source, refresh, signal)
+        problem === undefined && destination && !deleting
+          ? await currentTarget(app, destination, sources, refresh, signal)
           : undefined;
       const target = entry?.target ?? nothing;
       const wait = unreachable === undefined ? deps.poll().milliseconds : UNREACHABLE_RETRY;

@@ -3,6 +3,7 @@ import type { Application, ApplicationSource, AppProject, GroupKind, KubeObject 
 import { groupVersionOf } from "@tiphys/resources";
 import { parseSyncOptions, refusedOption } from "@tiphys/sync";
 import type { FoundCluster } from "./clusters.js";
+import { sourcesOf } from "./sources.js";
 
 export interface SpecInput {
   readonly app: Application;
@@ -13,31 +14,42 @@ export interface SpecInput {
 
 const projectName = (app: Application): string => app.spec.project || "default";
 
-const sourceProblem = (source: ApplicationSource): string | undefined => {
-  if (!source.repoURL) return "spec.source.repoURL is required";
+const REF = /^[a-zA-Z0-9_-]+$/;
+
+const sourceProblem = (source: ApplicationSource, field: string): string | undefined => {
+  if (!source.repoURL) return `${field}.repoURL is required`;
   const refused: [keyof ApplicationSource, unknown][] = [
     ["chart", source.chart],
-    ["helm", source.helm],
-    ["kustomize", source.kustomize],
     ["plugin", source.plugin],
-    ["ref", source.ref],
     ["tagPrefix", source.tagPrefix],
   ];
   const found = refused.find(([, value]) => value !== undefined && value !== "");
-  if (found) return `spec.source.${found[0]} is not implemented yet`;
-  if (source.directory?.jsonnet && Object.keys(source.directory.jsonnet).length > 0) {
-    return "spec.source.directory.jsonnet is not implemented yet";
-  }
+  if (found) return `${field}.${found[0]} is not implemented yet`;
+  if (source.ref && source.chart) return `${field}: a chart cannot be a ref of other sources`;
+  if (source.ref && !REF.test(source.ref))
+    return `${field}.ref ${source.ref} cannot contain any special characters except '_' and '-'`;
   return undefined;
 };
+
+/** What is wrong with the sources; the first that is found. */
+function sourcesProblem(app: Application): string | undefined {
+  const { list, several } = sourcesOf(app.spec);
+  if (list.length === 0) return "spec.source is required";
+  for (const [index, source] of list.entries()) {
+    const problem = sourceProblem(source, several ? `spec.sources[${index}]` : "spec.source");
+    if (problem) return problem;
+  }
+  const refs = list.map(({ ref }) => ref).filter((ref) => ref);
+  if (new Set(refs).size < refs.length) return "spec.sources: multiple sources had the same `ref` key";
+  return undefined;
+}
 
 /** What makes a spec unusable. Ordered: the first reason found is the one shown. */
 const checks: ReadonlyArray<(input: SpecInput) => string | undefined> = [
   ({ app, project }) =>
     project ? undefined : `Application referencing project ${projectName(app)} which does not exist`,
   ({ app }) => (app.spec.sourceHydrator ? "spec.sourceHydrator is not implemented yet" : undefined),
-  ({ app }) => (app.spec.sources?.length ? "spec.sources (several sources) is not implemented yet" : undefined),
-  ({ app }) => (app.spec.source ? sourceProblem(app.spec.source) : "spec.source is required"),
+  ({ app }) => sourcesProblem(app),
   ({ app: { spec } }) =>
     spec.destination.server && spec.destination.name
       ? "spec.destination: give server or name, not both"
@@ -60,11 +72,9 @@ const checks: ReadonlyArray<(input: SpecInput) => string | undefined> = [
       : undefined;
   },
   ({ app, project }) => {
-    const url = app.spec.source?.repoURL ?? "";
-    return project &&
-      !permitted(project.spec.sourceRepos, (pattern) => matchGlob(pattern, url, pattern === "*" ? "" : "/"))
-      ? `application repo ${url} is not permitted in project '${projectName(app)}'`
-      : undefined;
+    if (!project) return undefined;
+    const refused = sourcesOf(app.spec).list.find(({ repoURL }) => !sourcePermitted(project, repoURL));
+    return refused && `application repo ${refused.repoURL} is not permitted in project '${projectName(app)}'`;
   },
   ({ app, project, cluster }) =>
     project && cluster.ok && !destinationPermitted(cluster, project, app.spec.destination.namespace ?? "")
@@ -79,6 +89,10 @@ const checks: ReadonlyArray<(input: SpecInput) => string | undefined> = [
     return used ? `project '${project.metadata.name}': spec.${used} is not implemented yet` : undefined;
   },
 ];
+
+/** Whether applications of a project may use a repository. */
+export const sourcePermitted = (project: AppProject, url: string): boolean =>
+  permitted(project.spec.sourceRepos, (pattern) => matchGlob(pattern, url, pattern === "*" ? "" : "/"));
 
 /** Some pattern permits and none that begins with `!` denies. */
 function permitted(patterns: readonly string[] | undefined, matches: (pattern: string) => boolean): boolean {

@@ -8,6 +8,7 @@ import type {
 import { type Comparison, imagesOf } from "./compare.js";
 import { externalUrlsOf } from "./external-urls.js";
 import { rfc3339 } from "./operation.js";
+import { revisionFields, sourceFields, sourcesOf } from "./sources.js";
 import type { ApplicationState } from "./state.js";
 
 const HISTORY_DEFAULT = 10;
@@ -22,7 +23,7 @@ export function summarize(
 ): ApplicationStatus {
   const { app, target } = state;
   const before = app.status ?? {};
-  const { source, destination, ignoreDifferences } = app.spec;
+  const { destination, ignoreDifferences } = app.spec;
   const healthBefore = before.health;
   const health = state.unreachable === undefined ? comparison.health : "Unknown";
   const images = imagesOf(comparison.items);
@@ -30,18 +31,25 @@ export function summarize(
     app,
     comparison.items.flatMap(({ live }) => live ?? []),
   );
-  const { conditions: _, operationState: __, resourceHealthSource: ___, ...kept } = before;
+  const { conditions: _, operationState: __, resourceHealthSource: ___, sourceType, sourceTypes, ...kept } = before;
+  const typesBefore = { ...(sourceType ? { sourceType } : {}), ...(sourceTypes ? { sourceTypes } : {}) };
   const conditions = conditionsOf(state, comparison, syncError, now);
   return {
     ...kept,
     sync: {
       status: comparison.sync,
       comparedTo: {
-        ...(source ? { source } : {}),
+        ...sourceFields(sourcesOf(app.spec)),
         destination,
         ...(ignoreDifferences ? { ignoreDifferences } : {}),
       },
-      ...(target.ok ? { revision: target.revision } : before.sync?.revision ? { revision: before.sync.revision } : {}),
+      ...(target.ok
+        ? revisionFields(target)
+        : before.sync?.revisions
+          ? { revisions: before.sync.revisions }
+          : before.sync?.revision
+            ? { revision: before.sync.revision }
+            : {}),
     },
     health: {
       status: health,
@@ -57,7 +65,11 @@ export function summarize(
     ...(state.healthInResources ? {} : { resourceHealthSource: "appTree" }),
     ...(conditions.length > 0 ? { conditions } : {}),
     ...(state.specProblem === undefined ? { reconciledAt: rfc3339(target.resolvedAt) } : {}),
-    ...(target.ok ? { sourceType: target.sourceType } : {}),
+    ...(target.ok
+      ? target.sourceTypes
+        ? { sourceTypes: [...target.sourceTypes] }
+        : { sourceType: target.sourceType }
+      : typesBefore),
     summary: { ...(externalURLs.length > 0 ? { externalURLs } : {}), ...(images.length > 0 ? { images } : {}) },
     controllerNamespace: state.controlNamespace,
     ...(operationState ? { operationState } : {}),
@@ -112,8 +124,8 @@ export function historyWith(
   const last = history.at(-1);
   const entry: RevisionHistory = {
     id: last ? last.id + 1 : 0,
-    revision: ended.syncResult?.revision ?? "",
-    ...(ended.syncResult?.source ? { source: ended.syncResult.source } : {}),
+    ...revisionFields(ended.syncResult ?? { revision: "" }),
+    ...sourceFields(sourcesOf(ended.syncResult ?? {})),
     deployStartedAt: ended.startedAt,
     deployedAt: ended.finishedAt ?? ended.startedAt,
     ...(initiatedBy ? { initiatedBy } : {}),

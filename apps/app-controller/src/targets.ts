@@ -2,19 +2,26 @@ import { canonicalJson, deepFreeze } from "@tiphys/canonical-json";
 import type { Clock } from "@tiphys/clock";
 import { normalizeDesired } from "@tiphys/diff";
 import { codeOf, messageOf } from "@tiphys/errors";
+import type { ClusterFacts } from "@tiphys/kube";
 import type { ManifestService, RenderResponse, RevisionMetadata } from "@tiphys/render";
 import type { Application, ApplicationSource, KubeObject } from "@tiphys/resources";
 import { groupVersionOf } from "@tiphys/resources";
 import { isHook, resourceId } from "@tiphys/sync";
+import type { Destination } from "./clusters.js";
 import type { LiveState } from "./live-state.js";
+import { joined, type Sources } from "./sources.js";
 import { TRACKING_ANNOTATION, trackingId } from "./tracking.js";
 
 /** What a source wants at one revision, or why that is not known. */
 export type Target =
   | {
       readonly ok: true;
+      /** The commit; of several sources all of them, as one text. */
       readonly revision: string;
+      /** Of several sources, in their order. */
+      readonly revisions?: readonly string[];
       readonly sourceType: string;
+      readonly sourceTypes?: readonly string[];
       readonly commit: RevisionMetadata | undefined;
       /** Resources, then hooks; frozen, and the same objects while the rendered result is the same. */
       readonly objects: readonly KubeObject[];
@@ -41,9 +48,10 @@ export interface Targets {
   target(
     app: Application,
     /** The cluster whose kinds decide what a manifest is. */
-    live: LiveState,
-    source: ApplicationSource,
-    revision: string,
+    destination: Pick<Destination, "live" | "facts">,
+    sources: Sources,
+    /** Of each source; absent or empty: what the source itself says. */
+    revisions: readonly string[],
     options: TargetOptions,
     signal: AbortSignal,
   ): Promise<Target>;
@@ -69,15 +77,19 @@ export function createTargets(manifests: ManifestService, clock: Clock): Targets
     if (known) return known;
     const objects = response.manifests.map(({ json, path, line }) => ({
       object: deepFreeze(normalizeDesired(JSON.parse(json) as KubeObject)),
-      at: `${path}:${line}`,
+      at: line > 0 ? `${path}:${line}` : path,
     }));
     if (raw.size >= RAW_KEPT) raw.clear();
     raw.set(response.key, objects);
     return objects;
   };
 
-  async function prepare(app: Application, live: LiveState, response: RenderResponse): Promise<Prepared["objects"]> {
-    const parsed = parse(response);
+  async function prepare(
+    app: Application,
+    live: LiveState,
+    responses: readonly RenderResponse[],
+  ): Promise<Prepared["objects"]> {
+    const parsed = responses.flatMap((response) => parse(response));
     const own = new Map<string, boolean>();
     for (const { object } of parsed) {
       if (object.kind !== "CustomResourceDefinition") continue;
@@ -124,41 +136,38 @@ export function createTargets(manifests: ManifestService, clock: Clock): Targets
   }
 
   return {
-    async target(app, live, source, revision, { maxAge, noCache }, signal) {
+    async target(app, { live, facts }, sources, revisions, options, signal) {
       const resolvedAt = clock.now();
-      const directory = source.directory;
       try {
-        const response = await manifests.render(
-          {
-            repoUrl: source.repoURL,
-            revision,
-            path: source.path ?? "",
-            directory: directory
-              ? {
-                  recurse: directory.recurse ?? false,
-                  include: directory.include ?? "",
-                  exclude: directory.exclude ?? "",
-                  disableExtensionFilter: directory.disableExtensionFilter ?? false,
-                }
-              : undefined,
-            maxAgeMilliseconds: maxAge,
-            noCache,
-          },
-          { signal },
+        const cluster = await facts();
+        const responses = await Promise.all(
+          sources.list.map((source, index) => {
+            const revision = revisions[index] || source.targetRevision || "HEAD";
+            return answer(app, cluster, { sources, revisions, source, revision }, options, signal);
+          }),
         );
         const name = app.metadata.name;
         const byRevision = prepared.get(name) ?? new Map<string, Prepared>();
-        const key = canonicalJson([response.key, app.spec.destination]);
+        const key = canonicalJson([responses.map((response) => response.key), app.spec.destination]);
         let entry = byRevision.get(key);
         // A kind that was not served may be by now.
         if (!entry || entry.objects.unserved.size > 0) {
-          entry = { key, objects: await prepare(app, live, response) };
+          entry = { key, objects: await prepare(app, live, responses) };
           if (byRevision.size >= 3) byRevision.clear();
           byRevision.set(key, entry);
           prepared.set(name, byRevision);
         }
-        const { sourceType, commit } = response;
-        return { ok: true, revision: response.revision, sourceType, commit, ...entry.objects, resolvedAt };
+        const resolved = responses.map((response) => response.revision);
+        const commits = responses.map((response) => response.commit);
+        return {
+          ok: true,
+          revision: joined(resolved),
+          ...(sources.several ? { revisions: resolved, sourceTypes: responses.map((each) => each.sourceType) } : {}),
+          sourceType: responses[0]?.sourceType ?? "",
+          commit: commits.find((commit) => commit?.change) ?? commits[0],
+          ...entry.objects,
+          resolvedAt,
+        };
       } catch (error) {
         signal.throwIfAborted();
         const transient = ["Unavailable", "DeadlineExceeded", "Internal", "Canceled"].includes(codeOf(error));
@@ -167,4 +176,49 @@ export function createTargets(manifests: ManifestService, clock: Clock): Targets
     },
     forget: (app) => void prepared.delete(app),
   };
+
+  interface OneSource {
+    readonly sources: Sources;
+    readonly revisions: readonly string[];
+    readonly source: ApplicationSource;
+    readonly revision: string;
+  }
+
+  /** What one source wants; a source that only others read by its `ref` wants nothing. */
+  async function answer(
+    app: Application,
+    cluster: ClusterFacts,
+    { sources, revisions, source, revision }: OneSource,
+    { maxAge, noCache }: TargetOptions,
+    signal: AbortSignal,
+  ): Promise<RenderResponse> {
+    if (sources.several && source.ref && !source.path && !source.chart) {
+      const resolved = await manifests.resolveRevision(
+        { repoUrl: source.repoURL, revision, maxAgeMilliseconds: maxAge },
+        { signal },
+      );
+      return { revision: resolved.revision, key: "", sourceType: "", manifests: [], commit: undefined };
+    }
+    const references = sources.list.flatMap((each, index) => {
+      if (!sources.several || !each.ref) return [];
+      const wanted = revisions[index] || each.targetRevision || "HEAD";
+      return [[each.ref, { repoUrl: each.repoURL, revision: wanted }] as const];
+    });
+    return await manifests.render(
+      {
+        source,
+        revision,
+        references: Object.fromEntries(references),
+        application: {
+          name: app.metadata.name,
+          project: app.spec.project || "default",
+          namespace: app.spec.destination.namespace ?? "",
+        },
+        cluster: { kubeVersion: cluster.version, apiVersions: cluster.apiVersions },
+        maxAgeMilliseconds: maxAge,
+        noCache,
+      },
+      { signal },
+    );
+  }
 }

@@ -1,10 +1,17 @@
 import type { Cache } from "@tiphys/cache";
 import type { Clock } from "@tiphys/clock";
 import type { Dialer } from "@tiphys/dialer";
+import { UnimplementedError } from "@tiphys/errors";
 import { createRepositories, type Repository } from "@tiphys/git";
 import { changeOfCommit } from "@tiphys/identity";
 import type { Informers } from "@tiphys/kube";
-import { createRenderer, type ManifestService, type RenderPool, type RevisionMetadata } from "@tiphys/render";
+import {
+  createRenderer,
+  type ManifestService,
+  type RenderPool,
+  type RevisionMetadata,
+  type Root,
+} from "@tiphys/render";
 import { types } from "@tiphys/resources";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
@@ -77,12 +84,43 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     return { revision, author, date: date.toISOString(), message, tags, change: changeOfCommit(message) ?? "" };
   };
 
+  const rootOf = async (repository: Repository, commit: string): Promise<Root> => ({
+    kind: "folder",
+    id: await repository.folder(commit, ""),
+    objects: repository,
+  });
+
   const api: ManifestService = {
     async render(request, options) {
-      const repository = await repositories.open(request.repoUrl);
-      const revision = await repository.resolve(request.revision, request.maxAgeMilliseconds);
+      const { source, application, cluster, maxAgeMilliseconds } = request;
+      if (source.chart) throw new UnimplementedError("spec.source.chart");
+      const at = async (repoUrl: string, wanted: string): Promise<{ repository: Repository; revision: string }> => {
+        const repository = await repositories.open(repoUrl);
+        return { repository, revision: await repository.resolve(wanted, maxAgeMilliseconds) };
+      };
+      const { repository, revision } = await at(source.repoURL, request.revision);
+      const roots: Record<string, Root> = { "": await rootOf(repository, revision) };
+      for (const [name, reference] of Object.entries(request.references)) {
+        const found = await at(reference.repoUrl, reference.revision);
+        roots[name] = await rootOf(found.repository, found.revision);
+      }
       const rendered = await renderer.render(
-        { repository, commit: revision, path: request.path, directory: request.directory, noCache: request.noCache },
+        {
+          source,
+          roots,
+          context: {
+            appName: application.name,
+            namespace: application.namespace,
+            project: application.project,
+            revision,
+            repoURL: source.repoURL,
+            path: source.path ?? "",
+            targetRevision: source.targetRevision ?? "",
+            kubeVersion: cluster.kubeVersion,
+            apiVersions: cluster.apiVersions,
+          },
+          noCache: request.noCache,
+        },
         options?.signal,
       );
       return { revision, ...rendered, commit: await metadata(repository, revision) };

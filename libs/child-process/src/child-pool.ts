@@ -12,6 +12,7 @@ import {
 } from "@tiphys/errors";
 import type { Logger } from "@tiphys/telemetry";
 import { encodeFrame, frameReader } from "./frames.js";
+import { type Answer, encodeAnswer, encodeRefusal, MAX_QUESTION_BYTES } from "./questions.js";
 
 export interface ChildPoolOptions {
   /** The child's program: a file that Node can run as it is, which calls `serveJobs`. */
@@ -43,9 +44,16 @@ export interface ChildPoolStats {
   readonly recycled: number;
 }
 
+export interface RunOptions {
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal;
+  /** Answers what the child asks while it works; absent: every question is refused. */
+  readonly answer?: (question: unknown) => Promise<Answer>;
+}
+
 /** Warm child processes for hostile or heavy work. What kills a child costs the one job that it had. */
 export interface ChildPool<Request, Result> {
-  run(request: Request, options?: { readonly deadlineMs?: number; readonly signal?: AbortSignal }): Promise<Result>;
+  run(request: Request, options?: RunOptions): Promise<Result>;
   stats(): ChildPoolStats;
   stop(): Promise<void>;
 }
@@ -54,6 +62,7 @@ interface Job {
   readonly id: number;
   readonly request: unknown;
   readonly deadlineMs: number;
+  readonly answer: ((question: unknown) => Promise<Answer>) | undefined;
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
@@ -61,6 +70,7 @@ interface Job {
 interface Child {
   readonly process: ChildProcess;
   readonly channel: Socket;
+  readonly questions: Socket;
   job?: Job;
   timer?: NodeJS.Timeout;
   done: number;
@@ -104,12 +114,14 @@ export function createChildPool<Request, Result>(options: ChildPoolOptions): Chi
     const node = options.execPath ?? process.execPath;
     const args = [`--max-old-space-size=${heapMb}`, ...(entry.execArgv ?? []), entry.path, ...(entry.args ?? [])];
     const child = spawn("/bin/sh", ["-c", `ulimit -t ${CPU_SECONDS}; exec "$@"`, "sh", node, ...args], {
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
       env: { PATH: "/usr/local/bin:/usr/bin:/bin", ...options.env },
     });
     const started: Child = {
       process: child,
       channel: child.stdio[3] as Socket,
+      // Its two ends differ: the child's blocks.
+      questions: child.stdio[4] as Socket,
       done: 0,
       busy: 0,
       startedAt: 0,
@@ -137,13 +149,37 @@ export function createChildPool<Request, Result>(options: ChildPoolOptions): Chi
       ),
     );
     started.channel.on("error", () => {});
+    started.questions.on(
+      "data",
+      frameReader(
+        MAX_QUESTION_BYTES,
+        (question) => void answer(started, question),
+        () => kill(started, new LimitExceededError("the job asked a question that is too large")),
+      ),
+    );
+    started.questions.on("error", () => {});
     child.once("error", (error) => gone(started, error.message));
     child.once("close", (code, signal) => gone(started, signal ?? `exit code ${code}`));
     // Idle children must not keep their owner alive; busy ones are held by the job's timer.
     child.unref();
-    for (const stream of [child.stdout, child.stderr, started.channel]) (stream as Socket | null)?.unref?.();
+    for (const stream of [child.stdout, child.stderr, started.channel, started.questions])
+      (stream as Socket | null)?.unref?.();
     children.add(started);
     return started;
+  }
+
+  async function answer(child: Child, question: unknown): Promise<void> {
+    const { job } = child;
+    if (!job) return;
+    let bytes: Buffer;
+    try {
+      if (!job.answer) throw new InvalidArgumentError("", "the job asks, and nobody answers");
+      bytes = encodeAnswer(await job.answer(question));
+    } catch (error) {
+      bytes = encodeRefusal(error);
+    }
+    // The child waits for it, unless it is gone.
+    if (child.job === job) child.questions.write(bytes);
   }
 
   interface Reply {
@@ -247,7 +283,7 @@ export function createChildPool<Request, Result>(options: ChildPoolOptions): Chi
   fill();
 
   return {
-    run(request, { deadlineMs = options.deadlineMs, signal } = {}) {
+    run(request, { deadlineMs = options.deadlineMs, signal, answer } = {}) {
       if (stopped) return Promise.reject(new UnavailableError("the pool is stopped: no job can be run any more"));
       return new Promise<Result>((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
@@ -256,6 +292,7 @@ export function createChildPool<Request, Result>(options: ChildPoolOptions): Chi
           id: nextId++,
           request,
           deadlineMs,
+          answer,
           resolve: (value) => {
             end();
             resolve(value as Result);

@@ -1,6 +1,7 @@
 import { Socket } from "node:net";
 import { codeOf, messageOf } from "@tiphys/errors";
 import { encodeFrame, frameReader } from "./frames.js";
+import { type Ask, askParent } from "./questions.js";
 
 /** File descriptor on which a pool and its child talk; stdout stays free for what libraries print. */
 export const JOB_CHANNEL = 3;
@@ -8,13 +9,13 @@ export const JOB_CHANNEL = 3;
 /** Requests come from our own service, which checked their size already. */
 const MAX_REQUEST_BYTES = 1024 * 1024 * 1024;
 
-/** The child's half of a pool: answers every job with `handler`, and ends when the pool is gone. */
-export function serveJobs(handler: (request: unknown) => unknown): void {
+/** The child's half of a pool: answers every job with `handler`, which may ask its parent, and ends when the pool is gone. */
+export function serveJobs(handler: (request: unknown, ask: Ask) => unknown): void {
   const channel = new Socket({ fd: JOB_CHANNEL, readable: true, writable: true });
   const answer = async (id: number, request: unknown) => {
     let reply: object;
     try {
-      reply = { id, result: (await handler(request)) ?? null };
+      reply = { id, result: (await handler(request, askParent)) ?? null };
     } catch (error) {
       const field = (error as { field?: string }).field;
       reply = { id, error: { code: codeOf(error), message: messageOf(error), ...(field ? { field } : {}) } };

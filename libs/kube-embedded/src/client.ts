@@ -1,5 +1,5 @@
 import type { Principal } from "@tiphys/identity";
-import type { KubeClient, Patch, WriteOptions } from "@tiphys/kube";
+import { apiVersionsOf, type KubeClient, type Patch, type WriteOptions } from "@tiphys/kube";
 import { groupVersionOf, type KubeObject, type ResourceType } from "@tiphys/resources";
 import { isSuperuser } from "./access/access.js";
 import { attributesOf } from "./access/attributes.js";
@@ -8,6 +8,7 @@ import { type ApiAnswer, type ApiRequest, type HandlerParts, handle } from "./ap
 import type { ServedKind } from "./api/kinds.js";
 import type { WriteContext } from "./api/parts.js";
 import * as status from "./api/status.js";
+import { SERVER_VERSION } from "./api/version.js";
 
 const PATCH_CONTENT = (patch: Patch): Patch => ({ ...patch, body: plain(patch.body) }) as Patch;
 
@@ -145,6 +146,7 @@ export function memoryClient(parts: HandlerParts, principal: Principal): KubeCli
       }
       return [...preferred.values()].map(typeOf);
     },
+    cluster: async () => ({ version: SERVER_VERSION, apiVersions: apiVersionsOf(parts.kinds.all()) }),
     async *logs({ namespace, name }, options, signal) {
       const kind = parts.kinds.find("", "v1", "pods");
       if (!kind) throw status.noSuchResource();

@@ -1,5 +1,5 @@
 import type { Principal } from "@tiphys/identity";
-import type { KubeObject, ObjectKey, ResourceType } from "@tiphys/resources";
+import { apiVersionOf, type KubeObject, type ObjectKey, type ResourceType } from "@tiphys/resources";
 
 /**
  * The Kubernetes API as a port. Two implementations: HTTP (any real API server, or the embedded one over its socket)
@@ -19,9 +19,28 @@ export interface KubeClient {
   resourceFor(apiVersion: string, kind: string): Promise<ResourceType>;
   /** Every served type that can be listed, in its preferred version. */
   resources(): Promise<readonly ResourceType[]>;
+  /** What the server says about itself. */
+  cluster(): Promise<ClusterFacts>;
   logs(pod: ObjectKey, options: LogOptions, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** The same client acting as another principal (impersonation). */
   as(principal: Principal): KubeClient;
+}
+
+export interface ClusterFacts {
+  /** `gitVersion` of `/version`. */
+  readonly version: string;
+  /** Every version of every group that is served, and every kind in it: `apps/v1`, `apps/v1/Deployment`; sorted. */
+  readonly apiVersions: readonly string[];
+}
+
+/** Versions and kinds of served types, as {@link ClusterFacts} has them. */
+export function apiVersionsOf(served: Iterable<ResourceType>): string[] {
+  const names = new Set<string>();
+  for (const type of served) {
+    const version = apiVersionOf(type);
+    names.add(version).add(`${version}/${type.kind}`);
+  }
+  return [...names].sort();
 }
 
 export interface RequestOptions {

@@ -312,6 +312,9 @@ export function kubeClientContract(
       expect(served).toContainEqual(types.replicaSets);
       const names = served.map((type) => `${type.group}/${type.resource}`);
       expect(new Set(names).size).toBe(names.length);
+      const { version, apiVersions } = await client.cluster();
+      expect(version).toMatch(/^v1\.\d+\./);
+      expect(apiVersions).toEqual(expect.arrayContaining(["v1", "apps/v1", "v1/ConfigMap", "apps/v1/Deployment"]));
     });
 
     if (!lacks.includes("authorization")) {

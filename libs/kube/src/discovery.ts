@@ -44,6 +44,12 @@ export class Discovery {
       .map((served) => served.type);
   }
 
+  /** Every served type, in all its versions. */
+  async types(): Promise<readonly ResourceType[]> {
+    await this.#refresh();
+    return this.#all().map((served) => served.type);
+  }
+
   #all(): Served[] {
     return [...this.#parts.values()].flatMap((part) => part.served);
   }

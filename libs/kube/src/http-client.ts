@@ -5,16 +5,17 @@ import type { Clock } from "@tiphys/clock";
 import type { Principal } from "@tiphys/identity";
 import { apiVersionOf, type KubeObject, type ObjectKey, type ResourceType } from "@tiphys/resources";
 import type { Logger } from "@tiphys/telemetry";
-import type {
-  DeleteOptions,
-  KubeClient,
-  KubeList,
-  ListOptions,
-  LogOptions,
-  Patch,
-  WatchEvent,
-  WatchOptions,
-  WriteOptions,
+import {
+  apiVersionsOf,
+  type DeleteOptions,
+  type KubeClient,
+  type KubeList,
+  type ListOptions,
+  type LogOptions,
+  type Patch,
+  type WatchEvent,
+  type WatchOptions,
+  type WriteOptions,
 } from "./client.js";
 import type { ClusterConnection } from "./connection.js";
 import { Discovery } from "./discovery.js";
@@ -147,6 +148,13 @@ function clientAs(transport: Transport, discovery: Discovery, principal: Princip
 
     resourceFor: (apiVersion, kind) => discovery.resourceFor(apiVersion, kind),
     resources: () => discovery.resources(),
+    async cluster() {
+      const [version, served] = await Promise.all([
+        transport.call({ method: "GET", path: "/version" }),
+        discovery.types(),
+      ]);
+      return { version: String(JSON.parse(version.text).gitVersion ?? ""), apiVersions: apiVersionsOf(served) };
+    },
     logs: (pod, options, signal) => logs(transport, pod, options, signal, principal),
     as: (other) => clientAs(transport, discovery, other),
   };

@@ -55,6 +55,7 @@ export function writeThroughClient(
       ),
     resourceFor: (apiVersion, kind) => clock.track(client.resourceFor(apiVersion, kind)),
     resources: () => clock.track(client.resources()),
+    cluster: () => clock.track(client.cluster()),
     logs: (pod, options, signal) => client.logs(pod, options, signal),
     as: (principal) => writeThroughClient(client.as(principal), clock, cachesOf),
   };

@@ -41,6 +41,8 @@ export interface BuildOptions {
   readonly inflate?: (chart: HelmChart, home: string, loader: Loader) => string;
   /** The order where the kustomization says none; default legacy, as kubectl has it. */
   readonly sort?: SortOptions;
+  /** Changes what the first kustomization says before it is built, as `kustomize edit` would in its file. */
+  readonly edit?: (kustomization: Kustomization) => Kustomization;
   /** Version that `buildMetadata: [managedByLabel]` puts after `kustomize-`. */
   readonly version?: string;
 }
@@ -51,7 +53,8 @@ const LOCAL_CONFIG = "config.kubernetes.io/local-config";
 export function build(options: BuildOptions): Data[] {
   const loader = Loader.at(options.files, options.folder, options.loadRestrictionsNone ?? false);
   const run = new Build(options);
-  const { kustomization } = run.load(loader);
+  const loaded = run.load(loader).kustomization;
+  const kustomization = options.edit?.(loaded) ?? loaded;
   const gathered = run.target(loader, kustomization, new Accumulator(), "");
   const { list } = gathered;
   for (const resource of list.items) {

@@ -1,6 +1,18 @@
 export { type BuildOptions, build, isRemote } from "./build.js";
 export { KustomizeError, MissingRemoteError } from "./errors.js";
 export { type FileTree, joinPath, type Loader } from "./files.js";
-export { FILE_NAMES, type HelmChart, type Kustomization, parseKustomization } from "./kustomization.js";
+export {
+  FILE_NAMES,
+  type HelmChart,
+  type Kustomization,
+  type PatchEntry,
+  parseKustomization,
+} from "./kustomization.js";
 export { builtinSchema, type MergeSchema, strategicMerge } from "./merge.js";
+<<<<<<< HEAD
 export { looksLikeFile, parseRepoSpec, type RepoSpec } from "./repo-spec.js";
+=======
+export type { ImageRule } from "./transformers/images.js";
+export type { LabelRule } from "./transformers/metadata.js";
+export type { ReplicaRule } from "./transformers/replicas.js";
+>>>>>>> c316d8d (Applications whose sources are charts, overlays, Jsonnet or several of them are rendered and synced)

@@ -24,6 +24,8 @@ export const limits = {
   /** All manifests of one source together. */
   renderOutputBytes: 50 * MiB,
   renderFiles: 10_000,
+  /** All files that one render reads, a packed chart among them. */
+  renderInputBytes: 128 * MiB,
   renderMilliseconds: 90_000,
   /** Kustomizations that one reaches through others. */
   kustomizeDepth: 50,

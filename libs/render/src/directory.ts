@@ -20,7 +20,7 @@ const looksLikeManifest = (text: string): boolean =>
   ["apiVersion:", "kind:", "metadata:"].every((word) => text.includes(word));
 
 function checkObject(value: unknown, path: string, line: number, inList: string): Record<string, unknown> {
-  const at = `${path}:${line}${inList}`;
+  const at = `${path}${line > 0 ? `:${line}` : ""}${inList}`;
   if (!isRecord(value)) throw new InvalidArgumentError("", `${at}: the document is not an object`);
   for (const field of ["apiVersion", "kind"] as const) {
     if (typeof value[field] !== "string" || value[field] === "") {
@@ -34,30 +34,41 @@ function checkObject(value: unknown, path: string, line: number, inList: string)
   return value;
 }
 
-function expand(value: unknown, path: string, line: number): Record<string, unknown>[] {
+/** The objects of a document: the items of a list, and else itself. Throws where one is no Kubernetes object. */
+export function objectsOf(value: unknown, path: string, line: number): Record<string, unknown>[] {
   if (
     isRecord(value) &&
     typeof value["kind"] === "string" &&
     value["kind"].endsWith("List") &&
-    Array.isArray(value["items"])
+    "items" in value &&
+    !("spec" in value) &&
+    !("status" in value)
   ) {
-    return value["items"].map((item, index) => checkObject(item, path, line, ` items[${index}]`));
+    const { items } = value;
+    if (items === null) return [];
+    if (Array.isArray(items)) return items.map((item, index) => checkObject(item, path, line, ` items[${index}]`));
   }
   return [checkObject(value, path, line, "")];
 }
 
+/** An object, and where it stands: `line` is 0 where that is not known. */
+export interface PlacedObject {
+  readonly object: Record<string, unknown>;
+  readonly path: string;
+  readonly line: number;
+}
+
 /** Objects of plain YAML and JSON files, in the order of the files; a pure function of its arguments. */
-export function renderDirectory(files: readonly SourceFile[]): Manifest[] {
-  const manifests: Manifest[] = [];
-  let bytes = 0;
+export function readObjects(files: readonly SourceFile[]): PlacedObject[] {
+  const objects: PlacedObject[] = [];
   for (const { path, text } of files) {
     if (text.includes(SKIP_MARKER)) continue;
-    const ofFile: Manifest[] = [];
+    const ofFile: PlacedObject[] = [];
     let problem: unknown;
     try {
       for (const { value, line } of parseYamlDocuments(text, { file: path })) {
         try {
-          for (const object of expand(value, path, line)) ofFile.push({ json: canonicalJson(object), path, line });
+          for (const object of objectsOf(value, path, line)) ofFile.push({ object, path, line });
         } catch (error) {
           problem ??= error;
         }
@@ -70,16 +81,25 @@ export function renderDirectory(files: readonly SourceFile[]): Manifest[] {
       if (problem instanceof LimitExceededError) throw problem;
       throw new InvalidArgumentError("", message.includes(path) ? message : `${path}: ${message}`, { cause: problem });
     }
-    if (problem !== undefined) continue;
-    for (const manifest of ofFile) {
-      bytes += manifest.json.length;
-      if (bytes > limits.renderOutputBytes) {
-        throw new LimitExceededError(
-          `the manifests of one source are larger than ${limits.renderOutputBytes} bytes together`,
-        );
-      }
-      manifests.push(manifest);
-    }
+    if (problem === undefined) objects.push(...ofFile);
   }
-  return manifests;
+  return objects;
 }
+
+/** Objects as manifests. Throws where they are too large together. */
+export function manifestsOf(objects: readonly PlacedObject[]): Manifest[] {
+  let bytes = 0;
+  return objects.map(({ object, path, line }) => {
+    const json = canonicalJson(object);
+    bytes += json.length;
+    if (bytes > limits.renderOutputBytes) {
+      throw new LimitExceededError(
+        `the manifests of one source are larger than ${limits.renderOutputBytes} bytes together`,
+      );
+    }
+    return { json, path, line };
+  });
+}
+
+/** Manifests of plain YAML and JSON files, in the order of the files; a pure function of its arguments. */
+export const renderDirectory = (files: readonly SourceFile[]): Manifest[] => manifestsOf(readObjects(files));

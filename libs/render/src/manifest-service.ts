@@ -1,3 +1,5 @@
+import type { ApplicationSource } from "@tiphys/resources";
+
 /** tiphys.repo.v1.ManifestService as its callers see it, the same over every transport. See proto/tiphys/repo/v1/repo.proto. */
 export interface ManifestService {
   render(request: RenderRequest, options?: CallOptions): Promise<RenderResponse>;
@@ -12,21 +14,36 @@ export interface CallOptions {
 }
 
 export interface RenderRequest {
-  repoUrl: string;
-  /** Branch, tag, HEAD or commit; empty means HEAD. */
+  /** A source of an Application. */
+  source: ApplicationSource;
+  /** Branch, tag, HEAD or commit, or the version of a chart; empty means HEAD. */
   revision: string;
-  path: string;
-  directory: DirectoryOptions | undefined;
+  /** Sources of the same Application that others read by their `ref`, by its name. */
+  references: Record<string, Reference>;
+  application: RenderedApplication;
+  cluster: DestinationCluster;
   /** How old the known refs may be, in milliseconds; 0 asks the repository now. */
   maxAgeMilliseconds: number;
   noCache: boolean;
 }
 
-export interface DirectoryOptions {
-  recurse: boolean;
-  include: string;
-  exclude: string;
-  disableExtensionFilter: boolean;
+export interface Reference {
+  repoUrl: string;
+  revision: string;
+}
+
+export interface RenderedApplication {
+  name: string;
+  project: string;
+  /** Of the destination. */
+  namespace: string;
+}
+
+export interface DestinationCluster {
+  /** As `/version` tells it; empty where it is not known. */
+  kubeVersion: string;
+  /** What is served: `apps/v1` and `apps/v1/Deployment`. */
+  apiVersions: readonly string[];
 }
 
 export interface RenderResponse {

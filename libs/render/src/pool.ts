@@ -1,27 +1,20 @@
-import { type ChildPool, createChildPool } from "@tiphys/child-process";
+import { type Answer, type ChildPool, createChildPool } from "@tiphys/child-process";
 import { limits } from "@tiphys/limits";
 import type { Logger } from "@tiphys/telemetry";
-import { renderDirectory, type SourceFile } from "./directory.js";
-import type { Manifest } from "./manifest-service.js";
+import { type RenderJob, type RenderResult, renderApplicationSource } from "./app-source.js";
+import { createObjectStore } from "./object-store.js";
+import { type Answers, type Entry, Later, type Question, questionKey } from "./questions.js";
 
-/** One piece of work for a render child. */
-export interface RenderJob {
-  readonly type: "directory";
-  readonly files: readonly SourceFile[];
-}
-
-export interface RenderResult {
-  readonly manifests: Manifest[];
+export interface RunOptions {
+  readonly answers: Answers;
+  readonly signal?: AbortSignal;
 }
 
 /** Where rendering happens: warm child processes in a service, this process in tests of other things. */
 export interface RenderPool {
-  run(job: RenderJob, options?: { signal?: AbortSignal }): Promise<RenderResult>;
+  run(job: RenderJob, options: RunOptions): Promise<RenderResult>;
   stop(): Promise<void>;
 }
-
-/** What a render child does with a job. */
-export const renderJob = (job: RenderJob): RenderResult => ({ manifests: renderDirectory(job.files) });
 
 export interface RenderPoolOptions {
   /** The built program of a render child (`render-worker.mjs`). */
@@ -43,8 +36,51 @@ export function createRenderPool({ worker, size = 2, log }: RenderPoolOptions): 
     env: {},
     log,
   });
-  return { run: (job, options) => pool.run(job, options), stop: () => pool.stop() };
+  return {
+    run: (job, { answers, signal }) =>
+      pool.run(job, { answer: (question) => answers(question as Question), ...(signal ? { signal } : {}) }),
+    stop: () => pool.stop(),
+  };
 }
 
-/** Renders in this process: no protection against hostile input, for tests. */
-export const renderInProcess: RenderPool = { run: async (job) => renderJob(job), stop: async () => {} };
+const SMALL = 64 * 1024;
+
+/**
+ * Renders in this process: no protection against hostile input, for tests. A render cannot wait here, so it is given up at every
+ * question, and done again with the answer.
+ */
+export const renderInProcess: RenderPool = {
+  async run(job, { answers }) {
+    const store = createObjectStore();
+    const known = new Map<string, Answer>();
+    for (;;) {
+      const result = renderApplicationSource(job, store, (question) => {
+        const answer = known.get(questionKey(question as Question));
+        if (answer) return answer;
+        throw new Later(question as Question);
+      });
+      if (result.type !== "Later") return result;
+      let outside = 0;
+      for (const question of result.questions) {
+        const answer = await answers(question);
+        if ((answer.data as { later?: boolean } | undefined)?.later) outside++;
+        else known.set(questionKey(question), answer);
+        if (question.ask === "folders") await fetchSmall(answer, question.root);
+      }
+      if (outside === result.questions.length) return result;
+    }
+
+    /** All files of a folder at once, so that a render is not begun again for each. */
+    async function fetchSmall({ data }: Answer, root: string): Promise<void> {
+      const ids = (data as readonly (readonly Entry[])[])
+        .flat()
+        .filter(({ kind }) => kind === "blob" || kind === "symlink");
+      if (ids.length > 200) return;
+      for (const { id } of ids) {
+        const [file] = (await answers({ ask: "files", root, ids: [id] })).parts ?? [];
+        if (file && file.length < SMALL) store.keepFile(id, file);
+      }
+    }
+  },
+  stop: async () => {},
+};

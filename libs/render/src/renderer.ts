@@ -1,17 +1,22 @@
 import type { Cache } from "@tiphys/cache";
 import { digest } from "@tiphys/canonical-json";
-import { matchGlob } from "@tiphys/diff";
-import { InvalidArgumentError, LimitExceededError, UnimplementedError } from "@tiphys/errors";
-import type { Repository, TreeFile } from "@tiphys/git";
+import { InternalError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
-import type { DirectoryOptions, Manifest } from "./manifest-service.js";
+import type { ApplicationSource } from "@tiphys/resources";
+import type { RenderJob, RenderResult } from "./app-source.js";
+import { environmentValue, type RenderContext } from "./build-environment.js";
+import type { Manifest } from "./manifest-service.js";
 import type { RenderPool } from "./pool.js";
+import type { OutsideQuestion } from "./questions.js";
+import { type Reads, stillSame } from "./reads.js";
+import { jobFiles, lookOutside, type Outside, type Root } from "./roots.js";
 
+/** A source of an Application to render, with the files it may read. */
 export interface RenderSource {
-  readonly repository: Repository;
-  readonly commit: string;
-  readonly path: string;
-  readonly directory: DirectoryOptions | undefined;
+  readonly source: ApplicationSource;
+  readonly context: RenderContext;
+  /** `""` is the source's own, the others are the application's references by name. */
+  readonly roots: Readonly<Record<string, Root>>;
   readonly noCache: boolean;
 }
 
@@ -25,97 +30,133 @@ export interface Renderer {
   render(source: RenderSource, signal?: AbortSignal): Promise<Rendered>;
 }
 
+export interface RendererOptions {
+  readonly pool: RenderPool;
+  readonly cache: Cache;
+  readonly outside?: Outside;
+  /** Renders sources for a plugin; absent: they are refused by name. */
+  readonly plugin?: (source: RenderSource, signal?: AbortSignal) => Promise<Manifest[]>;
+  /** Called for each render that is really done. */
+  readonly onRender?: (type: string, milliseconds: number) => void;
+}
+
 /** Part of every key: a change of what an engine gives is a new version. */
-const ENGINE = "directory/1";
+const ENGINE = "source/1";
 const CACHE_MILLISECONDS = 24 * 3_600_000;
-const KUSTOMIZATION: ReadonlySet<string> = new Set(["kustomization.yaml", "kustomization.yml", "Kustomization"]);
+/** What earlier renders of the same options have read: so many different answers are remembered. */
+const TRACES_KEPT = 8;
+/** Renders that one source may be begun anew for what is outside, each for at least one thing more. */
+const MOST_ROUNDS = 100;
 
-/** Refuses by name what would need another engine. */
-function checkDirectory(names: readonly string[], explicit: boolean, path: string): void {
-  const override = names.find((name) => /^\.argocd-source(-.*)?\.yaml$/.test(name));
-  if (override) throw new UnimplementedError(`source overrides in ${override} (path ${path || "."})`);
-  if (explicit) return;
-  if (names.includes("Chart.yaml")) throw new UnimplementedError(`Helm source (path ${path || "."} has a Chart.yaml)`);
-  const kustomization = names.find((name) => KUSTOMIZATION.has(name));
-  if (kustomization) throw new UnimplementedError(`Kustomize source (path ${path || "."} has a ${kustomization})`);
+/** One earlier render: what it read, and the key of what it gave. */
+interface Trace {
+  readonly reads: Reads;
+  readonly key: string;
 }
 
-function selected(file: TreeFile, options: DirectoryOptions | undefined): boolean {
-  const name = file.path.slice(file.path.lastIndexOf("/") + 1);
-  if (options?.exclude && matchGlob(options.exclude, file.path)) return false;
-  if (options?.include && !matchGlob(options.include, file.path)) return false;
-  if (options?.disableExtensionFilter) return true;
-  return /\.(ya?ml|json|jsonnet)$/.test(name);
+interface Stored {
+  readonly sourceType: string;
+  readonly manifests: Manifest[];
 }
 
-/** Renders sources through the pool; equal files and options are rendered once, here and in the cache. */
-export function createRenderer({ pool, cache }: { pool: RenderPool; cache: Cache }): Renderer {
-  const underWay = new Map<string, Promise<Manifest[]>>();
+const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
 
-  const renderFiles = async (
-    source: RenderSource,
-    files: readonly TreeFile[],
-    prefix: string,
-    signal?: AbortSignal,
-  ) => {
-    let bytes = 0;
-    const texts = await Promise.all(
-      files.map(async (file) => {
-        const path = prefix + file.path;
-        const data = await source.repository.blob(file.id, limits.yamlFileBytes).catch((error: unknown) => {
-          if (!(error instanceof LimitExceededError)) throw error;
-          throw new LimitExceededError(`${path}: the file is larger than ${limits.yamlFileBytes} bytes`, {
-            cause: error,
-          });
-        });
-        bytes += data.length;
-        if (bytes > limits.renderOutputBytes) {
-          throw new LimitExceededError(
-            `the files of one source are larger than ${limits.renderOutputBytes} bytes together`,
-          );
-        }
-        return { path, text: data.toString("utf8") };
-      }),
-    );
-    return (await pool.run({ type: "directory", files: texts }, signal ? { signal } : {})).manifests;
-  };
+/**
+ * Renders sources through the pool. A result is kept with all that its render has read; it holds for any commit, repository and
+ * application where the same is read, so what a commit does not touch costs no render.
+ */
+export function createRenderer(options: RendererOptions): Renderer {
+  const { pool, cache, outside = {} } = options;
+  const underWay = new Map<string, Promise<Rendered>>();
+
+  async function holds({ files, values }: Reads, { context, roots }: RenderSource): Promise<boolean> {
+    const further = new Map(Object.entries(roots));
+    for (const [name, value] of Object.entries(values)) {
+      if (name.startsWith("?")) {
+        // Where it lies among the roots is in the order in which the render asked.
+        const found = await lookOutside(outside, JSON.parse(name.slice(1)) as OutsideQuestion);
+        if (found.version !== value) return false;
+        continue;
+      }
+      const now = name.startsWith("$")
+        ? environmentValue(name.slice(1), context)
+        : context[name as keyof RenderContext];
+      if ((typeof now === "string" ? now : digest(now)) !== value) return false;
+    }
+    const own = Object.entries(files).filter(([key]) => !key.startsWith("outside-"));
+    const archives = own.filter(([key]) => further.get(key.slice(0, key.indexOf(":")))?.kind === "archive");
+    if (archives.some(([key, sign]) => sign !== `t:${further.get(key.slice(0, -1))?.id}`)) return false;
+    return await stillSame(Object.fromEntries(own.filter((each) => !archives.includes(each))), further);
+  }
+
+  async function remembered(source: RenderSource, base: string): Promise<Rendered | undefined> {
+    for (const trace of await tracesOf(base)) {
+      if (!(await holds(trace.reads, source))) continue;
+      const stored = await cache.get(`render/${trace.key}`);
+      if (stored) return { key: trace.key, ...(JSON.parse(text(stored)) as Stored) };
+    }
+    return undefined;
+  }
+
+  async function tracesOf(base: string): Promise<Trace[]> {
+    const stored = await cache.get(`render-reads/${base}`);
+    return stored ? (JSON.parse(text(stored)) as Trace[]) : [];
+  }
+
+  async function remember(base: string, reads: Reads, stored: Stored): Promise<Rendered> {
+    const key = digest([base, reads]);
+    await cache.set(`render/${key}`, Buffer.from(JSON.stringify(stored)), CACHE_MILLISECONDS);
+    const others = (await tracesOf(base)).filter((trace) => trace.key !== key);
+    const traces = [{ reads, key }, ...others].slice(0, TRACES_KEPT);
+    await cache.set(`render-reads/${base}`, Buffer.from(JSON.stringify(traces)), CACHE_MILLISECONDS);
+    return { key, ...stored };
+  }
+
+  async function run(source: RenderSource): Promise<Exclude<RenderResult, { type: "Later" }>> {
+    const files = jobFiles(source.roots, outside);
+    const job: RenderJob = {
+      source: source.source,
+      context: source.context,
+      roots: Object.fromEntries(Object.entries(source.roots).map(([name, { kind, id }]) => [name, { kind, id }])),
+    };
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const result = await pool.run(job, { answers: files.answers });
+      if (result.type !== "Later") return result;
+      await files.supply(result.questions as readonly OutsideQuestion[]);
+    }
+    throw new InternalError(`a source needs more than ${MOST_ROUNDS} things from outside, one after the other`);
+  }
+
+  async function rendered(source: RenderSource, base: string): Promise<Rendered> {
+    const known = source.noCache ? undefined : await remembered(source, base);
+    if (known) return known;
+    const start = performance.now();
+    const result = await run(source);
+    options.onRender?.(result.type, performance.now() - start);
+    if (result.type === "Plugin") throw new InternalError("a plugin's source came to a render child");
+    const { type, manifests, reads } = result;
+    return await remember(base, reads, { sourceType: type, manifests });
+  }
 
   return {
     async render(source, signal) {
-      const { repository, commit, path, directory, noCache } = source;
-      if (path.split("/").includes("..") || path.startsWith("/")) {
-        throw new InvalidArgumentError("spec.source.path", `"${path}" must be a folder inside the repository`);
-      }
-      const tree = await repository.folder(commit, path);
-      const names = (await repository.entries(tree)).map((entry) => entry.name);
-      checkDirectory(names, directory !== undefined, path);
-      const clean = path.split("/").filter((part) => part !== "" && part !== ".");
-      const prefix = clean.length > 0 ? `${clean.join("/")}/` : "";
-      const all = await repository.files(tree, directory?.recurse ?? false);
-      const submodule = all.find((file) => file.kind === "submodule");
-      if (submodule) throw new UnimplementedError(`submodule ${prefix}${submodule.path} in a directory source`);
-      const files = all.filter((file) => selected(file, directory));
-      for (const file of files) {
-        if (file.kind === "symlink")
-          throw new UnimplementedError(`symbolic link ${prefix}${file.path} in a directory source`);
-        if (file.path.endsWith(".jsonnet")) throw new UnimplementedError(`Jsonnet source (${prefix}${file.path})`);
-      }
-      const key = digest({ engine: ENGINE, prefix, files: files.map((file) => [file.path, file.id]) });
-      const rendered = (manifests: Manifest[]): Rendered => ({ key, sourceType: "Directory", manifests });
-
-      const running = underWay.get(key);
-      if (running) return rendered(await running);
-      const work = (async () => {
-        const cached = noCache ? undefined : await cache.get(`render/${key}`);
-        if (cached) return JSON.parse(Buffer.from(cached).toString("utf8")) as Manifest[];
+      // Where the files come from does not count, but what they are.
+      const { repoURL: _, targetRevision: __, ref: ___, name: ____, ...described } = source.source;
+      const base = digest({ engine: ENGINE, limits: limits.renderOutputBytes, source: described });
+      const key = digest([
+        base,
+        source.context,
+        source.noCache,
+        Object.entries(source.roots).map(([name, root]) => [name, root.id]),
+      ]);
+      let work = underWay.get(key);
+      if (!work) {
         // The work is shared, so the signal of the one who came first must not end it.
-        const manifests = await renderFiles(source, files, prefix);
-        await cache.set(`render/${key}`, Buffer.from(JSON.stringify(manifests)), CACHE_MILLISECONDS);
-        return manifests;
-      })().finally(() => underWay.delete(key));
-      underWay.set(key, work);
+        work = rendered(source, base).finally(() => underWay.delete(key));
+        underWay.set(key, work);
+      }
       signal?.throwIfAborted();
-      return rendered(await work);
+      return await work;
     },
   };
 }

@@ -1,4 +1,6 @@
+import { InvalidArgumentError } from "@tiphys/errors";
 import { tiphysRepoV1Repo as repo } from "@tiphys/proto";
+import type { ApplicationSource } from "@tiphys/resources";
 import { type Client, type ServedService, serve } from "@tiphys/rpc";
 import type { CallOptions, ManifestService, RevisionMetadata } from "./manifest-service.js";
 
@@ -11,20 +13,37 @@ const metadataOf = (message: repo.RevisionMetadata): RevisionMetadata => ({
   change: message.change ?? "",
 });
 
+function sourceOf(json: string): ApplicationSource {
+  try {
+    return JSON.parse(json) as ApplicationSource;
+  } catch {
+    // The text may hold values that are nobody's to read.
+    throw new InvalidArgumentError("source", "it is not JSON");
+  }
+}
+
 /** The service as its transports serve it. Absent fields are their empty values. */
 export const serveManifests = (api: ManifestService): ServedService =>
   serve(repo.ManifestServiceDefinition, {
     render: (request, { signal }) =>
       api.render(
         {
-          repoUrl: request.repoUrl ?? "",
+          source: sourceOf(request.source ?? ""),
           revision: request.revision ?? "",
-          path: request.path ?? "",
-          directory: request.directory && {
-            recurse: request.directory.recurse ?? false,
-            include: request.directory.include ?? "",
-            exclude: request.directory.exclude ?? "",
-            disableExtensionFilter: request.directory.disableExtensionFilter ?? false,
+          references: Object.fromEntries(
+            Object.entries(request.references ?? {}).map(([name, { repoUrl = "", revision = "" }]) => [
+              name,
+              { repoUrl, revision },
+            ]),
+          ),
+          application: {
+            name: request.application?.name ?? "",
+            project: request.application?.project ?? "",
+            namespace: request.application?.namespace ?? "",
+          },
+          cluster: {
+            kubeVersion: request.cluster?.kubeVersion ?? "",
+            apiVersions: request.cluster?.apiVersions ?? [],
           },
           maxAgeMilliseconds: request.maxAgeMilliseconds ?? 0,
           noCache: request.noCache ?? false,
@@ -58,7 +77,14 @@ export function manifestsOver(client: Client<repo.ManifestServiceDefinition>): M
         sourceType = "",
         manifests = [],
         commit,
-      } = await client.render(request, pass(options));
+      } = await client.render(
+        {
+          ...request,
+          source: JSON.stringify(request.source),
+          cluster: { ...request.cluster, apiVersions: [...request.cluster.apiVersions] },
+        },
+        pass(options),
+      );
       return {
         revision,
         key,

@@ -1,23 +1,28 @@
-import { canonicalJson } from "@tiphys/canonical-json";
 import { matchGlob } from "@tiphys/diff";
 import { InvalidArgumentError, LimitExceededError } from "@tiphys/errors";
 import { type Chart, loadArchive, loadDirectory, readValueSources, renderChart, type ValueSources } from "@tiphys/helm";
 import { evaluate, type Outside } from "@tiphys/jsonnet";
-import { build, FILE_NAMES, type FileTree, joinPath } from "@tiphys/kustomize";
+import { type BuildOptions, build, FILE_NAMES, type FileTree, joinPath } from "@tiphys/kustomize";
 import { limits } from "@tiphys/limits";
 import type { Environment } from "@tiphys/template";
-import { renderDirectory } from "./directory.js";
+import { objectsOf, type PlacedObject, readObjects } from "./directory.js";
 import { inflateChart } from "./kustomize-charts.js";
 
 /** The files of a source; a render reads and never writes. */
 export interface SourceTree extends FileTree {
   /** Names in a folder, files and folders alike, sorted. */
   list(folder: string): readonly string[];
+  /** Whether the path itself is a symbolic link. */
+  isLink?(path: string): boolean;
+  /** Equal ids mean equal files in a folder and everywhere below; undefined where its content is not known by an id. */
+  folderId?(path: string): string | undefined;
+  /** Told that all files below a folder will be read. */
+  fetch?(folder: string): void;
 }
 
 export type SourceType = "Helm" | "Kustomize" | "Directory";
 
-export interface HelmSource extends Omit<ValueSources, "readFile"> {
+export interface HelmOptions extends Omit<ValueSources, "readFile"> {
   readonly releaseName: string;
   readonly namespace?: string;
   readonly kubeVersion?: string;
@@ -28,22 +33,27 @@ export interface HelmSource extends Omit<ValueSources, "readFile"> {
   readonly skipSchemaValidation?: boolean;
 }
 
-export interface DirectorySource {
+export interface DirectoryOptions {
   readonly recurse?: boolean;
   readonly include?: string;
   readonly exclude?: string;
+  /** Takes files of any name, not those of manifests alone. */
+  readonly disableExtensionFilter?: boolean;
   readonly jsonnet?: {
     readonly extVars?: Readonly<Record<string, Outside>>;
     readonly topLevelArguments?: Readonly<Record<string, Outside>>;
-    /** Folders, from the top of the files, that imports are looked for in. */
+    /** Folders, from the top of the files, that imports are looked for in; the first that has one wins. */
     readonly libraries?: readonly string[];
   };
 }
 
+export type KustomizeOptions = Pick<BuildOptions, "edit" | "remote" | "loadRestrictionsNone">;
+
 export interface SourceOptions {
   readonly environment: Environment;
-  readonly helm: HelmSource;
-  readonly directory?: DirectorySource;
+  readonly helm: HelmOptions;
+  readonly directory?: DirectoryOptions;
+  readonly kustomize?: KustomizeOptions;
   /** Content of a file that `helm.setFile` names. */
   readonly readFile?: ValueSources["readFile"];
 }
@@ -52,6 +62,8 @@ export interface RenderedObject {
   readonly object: Readonly<Record<string, unknown>>;
   /** Where it comes from, as far as that is one file. */
   readonly path: string;
+  /** Where its document starts in the file, where that is known. */
+  readonly line?: number;
 }
 
 /** What a folder is, by the files in it: a chart before a kustomization, and a plain folder else. */
@@ -61,15 +73,15 @@ export function sourceTypeOf(names: readonly string[]): SourceType {
 }
 
 /**
- * Renders a folder of a source, whatever kind of source it is: a pure function of the files and options. Errors name the file and
- * the field; limits bound what it takes.
+ * Renders a folder of a source, of the given type or whatever it is: a pure function of the files and options. Errors name the
+ * file and the field; limits bound what it takes.
  */
 export function renderSource(
   tree: SourceTree,
   folder: string,
   options: SourceOptions,
+  type: SourceType = sourceTypeOf(tree.list(folder)),
 ): { readonly type: SourceType; readonly objects: readonly RenderedObject[] } {
-  const type = sourceTypeOf(tree.list(folder));
   const objects =
     type === "Helm"
       ? renderHelm(chartAt(tree, folder), options)
@@ -79,25 +91,47 @@ export function renderSource(
   return { type, objects };
 }
 
+/** Charts by the id of their folder: what was compiled for one stays with it. Least recently used first. */
+const charts = new Map<string, Chart>();
+const CHARTS_KEPT = 40;
+
 /** A chart from a folder of the files, or a packed one. */
 export function chartAt(tree: SourceTree, path: string): Chart {
+  const id = tree.isFolder(path) ? tree.folderId?.(path) : undefined;
+  const known = id === undefined ? undefined : charts.get(id);
+  const chart = known ?? loadChart(tree, path);
+  if (id !== undefined) {
+    charts.delete(id);
+    charts.set(id, chart);
+    for (const oldest of charts.keys()) {
+      if (charts.size <= CHARTS_KEPT) break;
+      charts.delete(oldest);
+    }
+  }
+  return chart;
+}
+
+function loadChart(tree: SourceTree, path: string): Chart {
   const packed = tree.file(path);
   if (packed) return loadArchive(packed);
   const prefix = path === "" ? "" : `${path}/`;
+  tree.fetch?.(path);
   return loadDirectory(
-    [...filesBelow(tree, path)].map((file) => ({
-      name: file.slice(prefix.length),
-      data: tree.file(file) as Uint8Array,
-    })),
+    [...filesBelow(tree, path)].map((file) => {
+      const data = tree.file(file);
+      if (!data) throw new InvalidArgumentError("", `${file}: the symbolic link leads nowhere`);
+      return { name: file.slice(prefix.length), data };
+    }),
   );
 }
 
-function* filesBelow(tree: SourceTree, folder: string, depth = 0): Iterable<string> {
+function* filesBelow(tree: SourceTree, folder: string, into = true, depth = 0): Iterable<string> {
   if (depth > limits.documentDepth) throw new LimitExceededError(`${folder}: folders are nested too deep`);
   for (const name of tree.list(folder)) {
     const path = folder === "" ? name : `${folder}/${name}`;
-    if (tree.isFolder(path)) yield* filesBelow(tree, path, depth + 1);
-    else yield path;
+    if (!tree.isFolder(path)) yield path;
+    // What walks a folder of manifests does not go through links to other folders; what loads a chart does.
+    else if (into || !tree.isLink?.(path)) yield* filesBelow(tree, path, into, depth + 1);
   }
 }
 
@@ -126,6 +160,7 @@ export function renderHelm(chart: Chart, { helm, environment, readFile }: Source
 
 function renderKustomize(tree: SourceTree, folder: string, options: SourceOptions): RenderedObject[] {
   const objects = build({
+    ...options.kustomize,
     files: tree,
     folder,
     inflate: (chart, home, loader) => inflateChart(tree, chart, home, loader, options),
@@ -134,32 +169,33 @@ function renderKustomize(tree: SourceTree, folder: string, options: SourceOption
 }
 
 const JSONNET = /\.jsonnet$/;
-const MANIFEST = /\.(?:ya?ml|json)$/;
+const MANIFEST = /\.(?:ya?ml|json|jsonnet)$/;
 
-function renderPlain(tree: SourceTree, folder: string, options: DirectorySource): RenderedObject[] {
-  const { recurse = false, include, exclude } = options;
+function renderPlain(tree: SourceTree, folder: string, options: DirectoryOptions): PlacedObject[] {
+  const { recurse = false, include, exclude, disableExtensionFilter = false } = options;
   const prefix = folder === "" ? "" : `${folder}/`;
-  const all = recurse ? [...filesBelow(tree, folder)] : tree.list(folder).map((name) => prefix + name);
+  const all = recurse ? [...filesBelow(tree, folder, false)] : tree.list(folder).map((name) => prefix + name);
   const chosen = all
-    .filter((path) => !tree.isFolder(path))
     .filter((path) => {
+      if (!disableExtensionFilter && !MANIFEST.test(path)) return false;
       const inside = path.slice(prefix.length);
       if (exclude && matchGlob(exclude, inside)) return false;
       return !include || matchGlob(include, inside);
     })
+    .filter((path) => !tree.isFolder(path))
     .sort();
   if (chosen.length > limits.renderFiles)
     throw new LimitExceededError(`${folder || "."}: more than ${limits.renderFiles} files`);
   return chosen.flatMap((path) => {
     if (JSONNET.test(path)) return renderJsonnet(tree, path, options);
-    if (!MANIFEST.test(path)) return [];
-    const text = Buffer.from(tree.file(path) ?? []).toString("utf8");
-    return renderDirectory([{ path, text }]).map(({ json }) => ({ object: JSON.parse(json), path }));
+    const data = tree.file(path);
+    // A link that leads nowhere is no manifest.
+    return data ? readObjects([{ path, text: Buffer.from(data).toString("utf8") }]) : [];
   });
 }
 
 /** Objects of a Jsonnet program: one, or a list of them. */
-export function renderJsonnet(tree: SourceTree, path: string, { jsonnet = {} }: DirectorySource): RenderedObject[] {
+export function renderJsonnet(tree: SourceTree, path: string, { jsonnet = {} }: DirectoryOptions): PlacedObject[] {
   const { extVars, topLevelArguments, libraries = [] } = jsonnet;
   const value = evaluate({
     file: path,
@@ -177,16 +213,11 @@ export function renderJsonnet(tree: SourceTree, path: string, { jsonnet = {} }: 
     ...(topLevelArguments ? { topLevelArguments } : {}),
   });
   const values = Array.isArray(value) ? value : [value];
-  const text = values
+  return values
     .filter((one) => one !== null)
-    .map((one) => {
-      if (typeof one === "object") return canonicalJson(one);
-      throw new InvalidArgumentError("", `${path}: the program gives ${typeof one}, a manifest is an object`);
+    .flatMap((one) => {
+      if (typeof one !== "object")
+        throw new InvalidArgumentError("", `${path}: the program gives ${typeof one}, a manifest is an object`);
+      return objectsOf(one, path, 0).map((object) => ({ object, path, line: 0 }));
     });
-  return text.flatMap((json) =>
-    renderDirectory([{ path: path.replace(JSONNET, ".json"), text: json }]).map((manifest) => ({
-      object: JSON.parse(manifest.json),
-      path,
-    })),
-  );
 }

@@ -1,5 +1,16 @@
-import { serveJobs } from "@tiphys/child-process";
-import { type RenderJob, renderJob } from "./pool.js";
+import { type Ask, serveJobs } from "@tiphys/child-process";
+import { type RenderJob, renderApplicationSource } from "./app-source.js";
+import { createObjectStore } from "./object-store.js";
+import { Later, type Question } from "./questions.js";
 
 // The program of a render child; tools/build.mjs bundles this file.
-serveJobs((request) => renderJob(request as RenderJob));
+const store = createObjectStore();
+
+serveJobs((request, ask) => {
+  const patient: Ask = (question) => {
+    const answer = ask(question);
+    if ((answer.data as { later?: boolean } | undefined)?.later) throw new Later(question as Question);
+    return answer;
+  };
+  return renderApplicationSource(request as RenderJob, store, patient);
+});

@@ -7,6 +7,7 @@ import { ISSUER } from "@tiphys/kube-access";
 import { attributesOfPath } from "../access/attributes.js";
 import type { HandlerParts } from "../api/handle.js";
 import { noSuchResource } from "../api/status.js";
+import { SERVER_VERSION } from "../api/version.js";
 import type { Listening, ListenOptions } from "../embedded-kube.js";
 import type { Credentials } from "../pki/credentials.js";
 import { actingAs, authenticated } from "./authentication.js";
@@ -20,11 +21,10 @@ import { OpenApi } from "./openapi.js";
 import { asksForOpenApiProtobuf, OPENAPI_PROTOBUF } from "./openapi-protobuf.js";
 import { endWhenStalled } from "./stalled-readers.js";
 
-/** The API this server gives; what kubectl compares its own version with. */
 const VERSION = {
   major: "1",
   minor: "36",
-  gitVersion: "v1.36.0+tiphys",
+  gitVersion: SERVER_VERSION,
   gitCommit: "",
   gitTreeState: "clean",
   buildDate: "1970-01-01T00:00:00Z",

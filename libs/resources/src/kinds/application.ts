@@ -33,10 +33,55 @@ export interface ApplicationSource {
   ref?: string;
   name?: string;
   tagPrefix?: string;
-  helm?: Record<string, unknown>;
-  kustomize?: Record<string, unknown>;
+  helm?: HelmSource;
+  kustomize?: KustomizeSource;
   plugin?: Record<string, unknown>;
   directory?: DirectorySource;
+}
+
+export interface HelmSource {
+  valueFiles?: string[];
+  ignoreMissingValueFiles?: boolean;
+  values?: string;
+  valuesObject?: Record<string, unknown>;
+  parameters?: { name?: string; value?: string; forceString?: boolean }[];
+  fileParameters?: { name?: string; path?: string }[];
+  releaseName?: string;
+  namespace?: string;
+  version?: string;
+  passCredentials?: boolean;
+  skipCrds?: boolean;
+  skipTests?: boolean;
+  skipSchemaValidation?: boolean;
+  kubeVersion?: string;
+  apiVersions?: string[];
+}
+
+export interface KustomizeSource {
+  namePrefix?: string;
+  nameSuffix?: string;
+  /** `[name=]newName[:tag|@digest]`. */
+  images?: string[];
+  replicas?: { name: string; count: number | string }[];
+  commonLabels?: Record<string, string>;
+  labelWithoutSelector?: boolean;
+  labelIncludeTemplates?: boolean;
+  forceCommonLabels?: boolean;
+  commonAnnotations?: Record<string, string>;
+  commonAnnotationsEnvsubst?: boolean;
+  forceCommonAnnotations?: boolean;
+  namespace?: string;
+  patches?: {
+    path?: string;
+    patch?: string;
+    target?: Record<string, string>;
+    options?: Record<string, boolean>;
+  }[];
+  components?: string[];
+  ignoreMissingComponents?: boolean;
+  version?: string;
+  kubeVersion?: string;
+  apiVersions?: string[];
 }
 
 export interface DirectorySource {
@@ -44,7 +89,20 @@ export interface DirectorySource {
   include?: string;
   exclude?: string;
   disableExtensionFilter?: boolean;
-  jsonnet?: Record<string, unknown>;
+  jsonnet?: JsonnetSource;
+}
+
+export interface JsonnetSource {
+  extVars?: JsonnetVariable[];
+  tlas?: JsonnetVariable[];
+  /** Folders from the top of the repository. */
+  libs?: string[];
+}
+
+export interface JsonnetVariable {
+  name: string;
+  value: string;
+  code?: boolean;
 }
 
 export interface ApplicationDestination {
@@ -116,10 +174,13 @@ export interface ApplicationStatus {
     status: SyncStatusCode;
     comparedTo?: {
       source?: ApplicationSource;
+      sources?: ApplicationSource[];
       destination: ApplicationDestination;
       ignoreDifferences?: IgnoreDifference[];
     };
     revision?: string;
+    /** Of an application with several sources, in their order. */
+    revisions?: string[];
   };
   health?: { status: HealthStatusCode; message?: string; lastTransitionTime?: string };
   resources?: ResourceStatus[];
@@ -128,6 +189,7 @@ export interface ApplicationStatus {
   reconciledAt?: string;
   operationState?: OperationState;
   sourceType?: string;
+  sourceTypes?: string[];
   summary?: { images?: string[]; externalURLs?: string[] };
   controllerNamespace?: string;
   resourceHealthSource?: string;
@@ -156,8 +218,10 @@ export interface ResourceStatus {
 
 export interface RevisionHistory {
   id: number;
-  revision: string;
+  revision?: string;
+  revisions?: string[];
   source?: ApplicationSource;
+  sources?: ApplicationSource[];
   deployedAt: string;
   deployStartedAt?: string;
   initiatedBy?: { username?: string; automated?: boolean };
@@ -175,7 +239,9 @@ export interface OperationState {
 
 export interface SyncOperationResult {
   revision: string;
+  revisions?: string[];
   source?: ApplicationSource;
+  sources?: ApplicationSource[];
   resources?: ResourceResult[];
 }
 

@@ -12,19 +12,34 @@ export const protobufPackage = "tiphys.repo.v1";
 export const protobufFileName = "tiphys/repo/v1/repo.proto";
 
 export interface RenderRequest {
-  repoUrl?: string | undefined;
+  source?: string | undefined;
   revision?: string | undefined;
-  path?: string | undefined;
-  directory?: DirectoryOptions | undefined;
+  references?: { [key: string]: Reference } | undefined;
+  application?: RenderedApplication | undefined;
+  cluster?: DestinationCluster | undefined;
   maxAgeMilliseconds?: number | undefined;
   noCache?: boolean | undefined;
 }
 
-export interface DirectoryOptions {
-  recurse?: boolean | undefined;
-  include?: string | undefined;
-  exclude?: string | undefined;
-  disableExtensionFilter?: boolean | undefined;
+export interface RenderRequest_ReferencesEntry {
+  key?: string | undefined;
+  value?: Reference | undefined;
+}
+
+export interface Reference {
+  repoUrl?: string | undefined;
+  revision?: string | undefined;
+}
+
+export interface RenderedApplication {
+  name?: string | undefined;
+  project?: string | undefined;
+  namespace?: string | undefined;
+}
+
+export interface DestinationCluster {
+  kubeVersion?: string | undefined;
+  apiVersions?: string[] | undefined;
 }
 
 export interface RenderResponse {
@@ -85,10 +100,11 @@ export interface TestRepositoryResponse {
 
 function createBaseRenderRequest(): RenderRequest {
   return {
-    repoUrl: undefined,
+    source: undefined,
     revision: undefined,
-    path: undefined,
-    directory: undefined,
+    references: {},
+    application: undefined,
+    cluster: undefined,
     maxAgeMilliseconds: undefined,
     noCache: undefined,
   };
@@ -96,17 +112,20 @@ function createBaseRenderRequest(): RenderRequest {
 
 export const RenderRequest: MessageFns<RenderRequest> = {
   encode(message: RenderRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.repoUrl !== undefined) {
-      writer.uint32(10).string(message.repoUrl);
+    if (message.source !== undefined) {
+      writer.uint32(58).string(message.source);
     }
     if (message.revision !== undefined) {
       writer.uint32(18).string(message.revision);
     }
-    if (message.path !== undefined) {
-      writer.uint32(26).string(message.path);
+    globalThis.Object.entries(message.references || {}).forEach(([key, value]: [string, Reference]) => {
+      RenderRequest_ReferencesEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+    });
+    if (message.application !== undefined) {
+      RenderedApplication.encode(message.application, writer.uint32(74).fork()).join();
     }
-    if (message.directory !== undefined) {
-      DirectoryOptions.encode(message.directory, writer.uint32(34).fork()).join();
+    if (message.cluster !== undefined) {
+      DestinationCluster.encode(message.cluster, writer.uint32(82).fork()).join();
     }
     if (message.maxAgeMilliseconds !== undefined) {
       writer.uint32(40).int64(message.maxAgeMilliseconds);
@@ -130,12 +149,12 @@ export const RenderRequest: MessageFns<RenderRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
+          case 7: {
+            if (tag !== 58) {
               break;
             }
 
-            message.repoUrl = reader.string();
+            message.source = reader.string();
             continue;
           }
           case 2: {
@@ -146,20 +165,31 @@ export const RenderRequest: MessageFns<RenderRequest> = {
             message.revision = reader.string();
             continue;
           }
-          case 3: {
-            if (tag !== 26) {
+          case 8: {
+            if (tag !== 66) {
               break;
             }
 
-            message.path = reader.string();
+            const entry8 = RenderRequest_ReferencesEntry.decode(reader, reader.uint32());
+            if (entry8.value !== undefined && entry8.key !== undefined) {
+              message.references![entry8.key] = entry8.value;
+            }
             continue;
           }
-          case 4: {
-            if (tag !== 34) {
+          case 9: {
+            if (tag !== 74) {
               break;
             }
 
-            message.directory = DirectoryOptions.decode(reader, reader.uint32());
+            message.application = RenderedApplication.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.cluster = DestinationCluster.decode(reader, reader.uint32());
             continue;
           }
           case 5: {
@@ -191,28 +221,22 @@ export const RenderRequest: MessageFns<RenderRequest> = {
   },
 };
 
-function createBaseDirectoryOptions(): DirectoryOptions {
-  return { recurse: undefined, include: undefined, exclude: undefined, disableExtensionFilter: undefined };
+function createBaseRenderRequest_ReferencesEntry(): RenderRequest_ReferencesEntry {
+  return { key: undefined, value: undefined };
 }
 
-export const DirectoryOptions: MessageFns<DirectoryOptions> = {
-  encode(message: DirectoryOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.recurse !== undefined) {
-      writer.uint32(8).bool(message.recurse);
+export const RenderRequest_ReferencesEntry: MessageFns<RenderRequest_ReferencesEntry> = {
+  encode(message: RenderRequest_ReferencesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      writer.uint32(10).string(message.key);
     }
-    if (message.include !== undefined) {
-      writer.uint32(18).string(message.include);
-    }
-    if (message.exclude !== undefined) {
-      writer.uint32(26).string(message.exclude);
-    }
-    if (message.disableExtensionFilter !== undefined) {
-      writer.uint32(32).bool(message.disableExtensionFilter);
+    if (message.value !== undefined) {
+      Reference.encode(message.value, writer.uint32(18).fork()).join();
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): DirectoryOptions {
+  decode(input: BinaryReader | Uint8Array, length?: number): RenderRequest_ReferencesEntry {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -221,16 +245,16 @@ export const DirectoryOptions: MessageFns<DirectoryOptions> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseDirectoryOptions();
+      const message = createBaseRenderRequest_ReferencesEntry();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
           case 1: {
-            if (tag !== 8) {
+            if (tag !== 10) {
               break;
             }
 
-            message.recurse = reader.bool();
+            message.key = reader.string();
             continue;
           }
           case 2: {
@@ -238,7 +262,124 @@ export const DirectoryOptions: MessageFns<DirectoryOptions> = {
               break;
             }
 
-            message.include = reader.string();
+            message.value = Reference.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReference(): Reference {
+  return { repoUrl: undefined, revision: undefined };
+}
+
+export const Reference: MessageFns<Reference> = {
+  encode(message: Reference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.repoUrl !== undefined) {
+      writer.uint32(10).string(message.repoUrl);
+    }
+    if (message.revision !== undefined) {
+      writer.uint32(18).string(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Reference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.repoUrl = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.revision = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRenderedApplication(): RenderedApplication {
+  return { name: undefined, project: undefined, namespace: undefined };
+}
+
+export const RenderedApplication: MessageFns<RenderedApplication> = {
+  encode(message: RenderedApplication, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== undefined) {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.project !== undefined) {
+      writer.uint32(18).string(message.project);
+    }
+    if (message.namespace !== undefined) {
+      writer.uint32(26).string(message.namespace);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenderedApplication {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenderedApplication();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.project = reader.string();
             continue;
           }
           case 3: {
@@ -246,15 +387,69 @@ export const DirectoryOptions: MessageFns<DirectoryOptions> = {
               break;
             }
 
-            message.exclude = reader.string();
+            message.namespace = reader.string();
             continue;
           }
-          case 4: {
-            if (tag !== 32) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDestinationCluster(): DestinationCluster {
+  return { kubeVersion: undefined, apiVersions: [] };
+}
+
+export const DestinationCluster: MessageFns<DestinationCluster> = {
+  encode(message: DestinationCluster, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kubeVersion !== undefined) {
+      writer.uint32(10).string(message.kubeVersion);
+    }
+    if (message.apiVersions !== undefined && message.apiVersions.length !== 0) {
+      for (const v of message.apiVersions) {
+        writer.uint32(18).string(v!);
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DestinationCluster {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDestinationCluster();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
               break;
             }
 
-            message.disableExtensionFilter = reader.bool();
+            message.kubeVersion = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const el = reader.string();
+            if (el !== undefined) {
+              message.apiVersions!.push(el);
+            }
             continue;
           }
         }
