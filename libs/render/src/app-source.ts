@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { digest } from "@tiphys/canonical-json";
 import type { Ask } from "@tiphys/child-process";
 import { InvalidArgumentError, messageOf, UnimplementedError } from "@tiphys/errors";
 import type { Outside } from "@tiphys/jsonnet";
 import { joinPath } from "@tiphys/kustomize";
 import type { ApplicationSource, JsonnetVariable } from "@tiphys/resources";
+import type { Environment } from "@tiphys/template";
 import { parseYaml } from "@tiphys/yaml";
 import { archiveTree } from "./archive-tree.js";
 import { environmentValue, type RenderContext, substitute } from "./build-environment.js";
@@ -41,8 +41,16 @@ export type RenderResult =
 
 const OVERRIDE = /^\.argocd-source(?:-(.*))?\.yaml$/;
 
+/** What a render has beside its job. */
+export interface RenderMachine {
+  readonly store: ObjectStore;
+  readonly ask: Ask;
+  /** Time and random bytes that templates ask for. */
+  readonly environment: Environment;
+}
+
 /** Renders a source of an Application. What it looks at comes through `ask`, and is told in the result. */
-export function renderApplicationSource(job: RenderJob, store: ObjectStore, ask: Ask): RenderResult {
+export function renderApplicationSource(job: RenderJob, { store, ask, environment }: RenderMachine): RenderResult {
   const files = new Map<string, string>();
   const values = new Map<string, string>();
   const later: Question[] = [];
@@ -55,7 +63,7 @@ export function renderApplicationSource(job: RenderJob, store: ObjectStore, ask:
       throw error;
     }
   };
-  const run = new Run(job, store, asking, files, values, later);
+  const run = new Run(job, { store, ask: asking, environment }, files, values);
   let result: RenderResult | undefined;
   let problem: unknown;
   try {
@@ -73,11 +81,9 @@ class Run {
 
   constructor(
     private readonly job: RenderJob,
-    private readonly store: ObjectStore,
-    private readonly ask: Ask,
+    private readonly machine: RenderMachine,
     private readonly files: Map<string, string>,
     private readonly values: Map<string, string>,
-    private readonly later: Question[],
   ) {}
 
   render(): RenderResult {
@@ -116,7 +122,7 @@ class Run {
   }
 
   private open(root: string, { kind, id }: RootFiles): SourceTree {
-    const { store, ask } = this;
+    const { store, ask } = this.machine;
     let tree: SourceTree;
     if (kind === "archive") {
       this.files.set(`${root}:`, `t:${id}`);
@@ -167,18 +173,23 @@ class Run {
   }
 
   private outside(question: OutsideQuestion): Placed {
-    const placed = this.ask(question).data as Placed;
+    const placed = this.machine.ask(question).data as Placed;
     this.values.set(`?${questionKey(question)}`, placed.version);
     return placed;
   }
 
   private fetchText(url: string): string {
     const { root, id } = this.outside({ ask: "url", url });
-    return Buffer.from(this.store.files(this.ask, root, [id])[0] as Uint8Array).toString("utf8");
+    return Buffer.from(this.file(root, id)).toString("utf8");
+  }
+
+  private file(root: string, id: string): Uint8Array {
+    const { store, ask } = this.machine;
+    return store.files(ask, root, [id])[0] as Uint8Array;
   }
 
   private options(tree: SourceTree, folder: string, source: ApplicationSource, type: SourceType): SourceOptions {
-    const environment = { now: () => Date.now(), random: (count: number) => randomBytes(count) };
+    const { environment } = this.machine;
     if (type === "Helm") return { environment, ...this.helm(tree, folder, source) };
     const helm: SourceOptions["helm"] = { releaseName: "release-name" };
     if (type === "Kustomize") return { environment, ...this.kustomize(tree, folder, source) };
@@ -234,7 +245,7 @@ class Run {
         edit: (kustomization) => editKustomization(kustomization, options, this.substitute, exists),
         remote: (address) => {
           const placed = this.outside({ ask: "base", address });
-          if (placed.kind === "file") return this.store.files(this.ask, placed.root, [placed.id])[0];
+          if (placed.kind === "file") return this.file(placed.root, placed.id);
           return { files: this.open(placed.root, placed as RootFiles), folder: placed.folder };
         },
       },

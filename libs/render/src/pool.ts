@@ -1,7 +1,8 @@
-import { type Answer, type ChildPool, createChildPool } from "@tiphys/child-process";
+import { type Answer, type Ask, type ChildPool, createChildPool } from "@tiphys/child-process";
 import { limits } from "@tiphys/limits";
 import type { Logger } from "@tiphys/telemetry";
 import { type RenderJob, type RenderResult, renderApplicationSource } from "./app-source.js";
+import { systemEnvironment } from "./environment.js";
 import { createObjectStore } from "./object-store.js";
 import { type Answers, type Entry, Later, type Question, questionKey } from "./questions.js";
 
@@ -54,11 +55,12 @@ export const renderInProcess: RenderPool = {
     const store = createObjectStore();
     const known = new Map<string, Answer>();
     for (;;) {
-      const result = renderApplicationSource(job, store, (question) => {
+      const ask: Ask = (question) => {
         const answer = known.get(questionKey(question as Question));
         if (answer) return answer;
         throw new Later(question as Question);
-      });
+      };
+      const result = renderApplicationSource(job, { store, ask, environment: systemEnvironment });
       if (result.type !== "Later") return result;
       let outside = 0;
       for (const question of result.questions) {

@@ -130,9 +130,10 @@ export function createRenderer(options: RendererOptions): Renderer {
   async function rendered(source: RenderSource, base: string): Promise<Rendered> {
     const known = source.noCache ? undefined : await remembered(source, base);
     if (known) return known;
+    // Real time: it is for the metric of how long renders take.
     const start = performance.now();
     const result = await run(source);
-    options.onRender?.(result.type, performance.now() - start);
+    options.onRender?.(result.type, performance.now() - start); // Real time: as above.
     if (result.type === "Plugin") throw new InternalError("a plugin's source came to a render child");
     const { type, manifests, reads } = result;
     return await remember(base, reads, { sourceType: type, manifests });

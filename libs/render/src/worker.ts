@@ -1,5 +1,6 @@
 import { type Ask, serveJobs } from "@tiphys/child-process";
 import { type RenderJob, renderApplicationSource } from "./app-source.js";
+import { systemEnvironment } from "./environment.js";
 import { createObjectStore } from "./object-store.js";
 import { Later, type Question } from "./questions.js";
 
@@ -12,5 +13,5 @@ serveJobs((request, ask) => {
     if ((answer.data as { later?: boolean } | undefined)?.later) throw new Later(question as Question);
     return answer;
   };
-  return renderApplicationSource(request as RenderJob, store, patient);
+  return renderApplicationSource(request as RenderJob, { store, ask: patient, environment: systemEnvironment });
 });
