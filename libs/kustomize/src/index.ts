@@ -9,10 +9,7 @@ export {
   parseKustomization,
 } from "./kustomization.js";
 export { builtinSchema, type MergeSchema, strategicMerge } from "./merge.js";
-<<<<<<< HEAD
 export { looksLikeFile, parseRepoSpec, type RepoSpec } from "./repo-spec.js";
-=======
 export type { ImageRule } from "./transformers/images.js";
 export type { LabelRule } from "./transformers/metadata.js";
 export type { ReplicaRule } from "./transformers/replicas.js";
->>>>>>> c316d8d (Applications whose sources are charts, overlays, Jsonnet or several of them are rendered and synced)
