@@ -7,6 +7,8 @@ export interface CommandRequest extends Pick<SpawnRequest, "command" | "args" | 
   readonly timeoutMs: number;
   /** Largest stdout, and largest stderr, in bytes. */
   readonly maxOutputBytes: number;
+  /** Called once it runs; may end it with a reason. What it gives back is called when it has ended. */
+  readonly watch?: (pid: number, stop: (error: Error) => void) => () => void;
 }
 
 export interface CommandResult {
@@ -18,7 +20,7 @@ export interface CommandResult {
 
 /** Runs a program to its end. A non-zero exit is a result; a deadline or too much output is an error. */
 export async function runCommand(spawner: Spawner, request: CommandRequest): Promise<CommandResult> {
-  const { input, timeoutMs, maxOutputBytes, ...rest } = request;
+  const { input, timeoutMs, maxOutputBytes, watch, ...rest } = request;
   const child = await spawner.spawn({
     ...rest,
     stdin: input === undefined ? "ignore" : "pipe",
@@ -35,6 +37,7 @@ export async function runCommand(spawner: Spawner, request: CommandRequest): Pro
     () => stop(new DeadlineExceededError(`${request.command} did not end within ${timeoutMs} ms and was killed`)),
     timeoutMs,
   );
+  const unwatch = watch?.(child.pid, stop);
   const collect = async (stream: AsyncIterable<Buffer>) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -55,5 +58,6 @@ export async function runCommand(spawner: Spawner, request: CommandRequest): Pro
     return { ...exit, stdout, stderr: stderr.toString("utf8") };
   } finally {
     clearTimeout(timer);
+    unwatch?.();
   }
 }

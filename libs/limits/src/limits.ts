@@ -27,6 +27,16 @@ export const limits = {
   /** All files that one render reads, a packed chart among them. */
   renderInputBytes: 128 * MiB,
   renderMilliseconds: 90_000,
+  /** One file encrypted by SOPS (a Secret of the cluster holds no more). */
+  sopsFileBytes: 1.5 * MiB,
+  /** What a config management plugin is sent: gzipped bytes, and files and bytes before. */
+  pluginArchiveBytes: 100 * MiB,
+  pluginFilesBytes: 1024 * MiB,
+  pluginFiles: 200_000,
+  /** All processes of one program in a sandbox together. */
+  sandboxMemoryBytes: 1024 * MiB,
+  /** What is kept of a failed program's own words. */
+  programMessageBytes: 4 * KiB,
   /** Kustomizations that one reaches through others. */
   kustomizeDepth: 50,
   /** Nesting of expressions in a Jsonnet program. */

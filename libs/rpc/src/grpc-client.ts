@@ -12,7 +12,7 @@ import type { Client, ClientCallOptions, MethodDefinition, ServiceDefinition } f
 import { fromGrpcError } from "./status.js";
 
 export interface GrpcChannelOptions {
-  /** `host:port`. */
+  /** `host:port`, or `unix:` and the path of a socket. */
   readonly target: string;
   /** PEM of the CA that signed the server; absent: plain text, for loopback only. */
   readonly ca?: string;

@@ -1,5 +1,6 @@
 export * as applicationV1alpha1Source from "./application/v1alpha1/source.js";
 export * as grpcHealthV1Health from "./grpc/health/v1/health.js";
+export * as plugin from "./plugin/plugin.js";
 export * as repositoryReposerver from "./repository/reposerver.js";
 export * as session from "./session/session.js";
 export * as tiphysApiV1Api from "./tiphys/api/v1/api.js";

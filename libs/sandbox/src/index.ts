@@ -1,0 +1,2 @@
+export { shellWord } from "./programs.js";
+export * from "./sandbox.js";

@@ -1,0 +1,4 @@
+export * from "./age-keys.js";
+export * from "./data-key.js";
+export * from "./decrypt.js";
+export type { KeyEntry } from "./metadata.js";
