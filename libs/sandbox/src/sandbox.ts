@@ -1,8 +1,8 @@
 import { type CommandResult, runCommand, type Spawner } from "@tiphys/child-process";
 import { limits } from "@tiphys/limits";
 import { bubblewrapped } from "./bubblewrap.js";
-import { watchMemory } from "./memory.js";
 import { findProgram } from "./programs.js";
+import { watchTree } from "./tree.js";
 import { unshared } from "./unshare.js";
 
 /** A folder of the host that a program sees. */
@@ -113,7 +113,7 @@ function sandboxOf(kind: Sandbox["kind"], spawner: Spawner, tools: SandboxTools)
         ...(program.input ? { input: program.input } : {}),
         timeoutMs: bounds.timeoutMs,
         maxOutputBytes: bounds.maxOutputBytes,
-        watch: (pid, stop) => watchMemory(pid, bounds.memoryBytes, stop),
+        watch: (pid, stop) => watchTree(pid, bounds, stop),
         ...(signal ? { signal } : {}),
       });
     },
