@@ -16,6 +16,10 @@ const templates: Readonly<Record<string, (object: any) => any>> = {
 
 /** Takes fields out of a new object whose features a stock API server has switched off. */
 export function dropGated({ group, kind }: ResourceType, object: KubeObject): void {
+  if (group === "coordination.k8s.io" && kind === "Lease" && object["spec"]) {
+    delete object["spec"].strategy;
+    delete object["spec"].preferredHolder;
+  }
   const spec = templates[`${group}/${kind}`]?.(object)?.spec;
   if (!spec) return;
   for (const list of [spec.containers, spec.initContainers, spec.ephemeralContainers]) {

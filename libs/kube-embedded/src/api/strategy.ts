@@ -96,11 +96,28 @@ const completions: Readonly<Record<string, (object: KubeObject) => void>> = {
     const labels = job["spec"]?.template?.metadata?.labels;
     if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels };
   },
+  "/persistentvolumeclaims": ({ spec }) => {
+    if (spec) alignSources(spec);
+  },
   "discovery.k8s.io/endpointslices": dropTopology,
   "apps/daemonsets": ({ metadata }) => {
     metadata.annotations = { ...metadata.annotations, [TEMPLATE_GENERATION]: "1" };
   },
 };
+
+const SNAPSHOTS = "snapshot.storage.k8s.io";
+
+/** A claim's source under its old name, which knows claims and snapshots alone, and under its new one. */
+function alignSources(spec: KubeObject["spec"]): void {
+  const { apiGroup, kind } = spec.dataSource ?? {};
+  const isOld =
+    (kind === "PersistentVolumeClaim" && !apiGroup) || (kind === "VolumeSnapshot" && apiGroup === SNAPSHOTS);
+  if (spec.dataSource && !isOld) delete spec.dataSource;
+  if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource };
+  else if (spec.dataSourceRef && !spec.dataSource && !spec.dataSourceRef.namespace) {
+    spec.dataSource = { ...spec.dataSourceRef };
+  }
+}
 
 /** Topology is of the beta's endpoints; where they have not changed it stays. */
 function dropTopology(slice: KubeObject): void {

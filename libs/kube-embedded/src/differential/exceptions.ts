@@ -20,7 +20,9 @@ export const exceptions: readonly Exception[] = [
     adr: "0031",
     what: "a write of a kind that nothing acts on is answered with a Warning that says so",
     level: ({ headers: { warning, ...headers }, ...outcome }) => {
-      const rest = (warning ?? "").split("\n").filter((line) => line && !line.includes(": see docs/compatibility.md"));
+      const rest = (warning ?? "")
+        .split(/\n|, (?=299 - ")/)
+        .filter((line) => line && !line.includes(": see docs/compatibility.md"));
       return { ...outcome, headers: { ...headers, ...(rest.length > 0 ? { warning: rest.join("\n") } : {}) } };
     },
   },

@@ -25,6 +25,7 @@ const defaulters: Readonly<Record<string, Defaulter>> = {
   "batch/Job": workloads.fillJob,
   "batch/CronJob": workloads.fillCronJob,
   "discovery.k8s.io/EndpointSlice": others.fillEndpointSlice,
+  "/Node": others.fillNode,
   "networking.k8s.io/IngressClass": others.fillIngressClass,
   "networking.k8s.io/NetworkPolicy": others.fillNetworkPolicy,
   "rbac.authorization.k8s.io/RoleBinding": others.fillBinding,

@@ -25,6 +25,13 @@ export function fillService({ spec, status }: any): void {
   if (spec.type === "LoadBalancer") fill(spec, "allocateLoadBalancerNodePorts", true);
 }
 
+export function fillNode({ spec, status }: any): void {
+  if (status?.capacity) fill(status, "allocatable", { ...status.capacity });
+  // One range, and the list of all: either tells the other.
+  if (spec?.podCIDR && !spec.podCIDRs?.length) spec.podCIDRs = [spec.podCIDR];
+  else if (spec && !spec.podCIDR && spec.podCIDRs?.length) spec.podCIDR = spec.podCIDRs[0];
+}
+
 export function fillIngressClass({ spec }: any): void {
   if (spec?.parameters) fill(spec.parameters, "scope", "Cluster");
 }
@@ -89,6 +96,27 @@ export function fillAutoscaler({ spec }: any): void {
     spec.metrics = [
       { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 80 } } },
     ];
+  }
+  if (spec.behavior) fillBehavior(spec.behavior);
+}
+
+/** How fast an autoscaler goes up and down where nothing is said, once anything is said about it. */
+const rules = {
+  scaleUp: () => ({
+    stabilizationWindowSeconds: 0,
+    selectPolicy: "Max",
+    policies: [
+      { type: "Pods", value: 4, periodSeconds: 15 },
+      { type: "Percent", value: 100, periodSeconds: 15 },
+    ],
+  }),
+  scaleDown: () => ({ selectPolicy: "Max", policies: [{ type: "Percent", value: 100, periodSeconds: 15 }] }),
+};
+
+function fillBehavior(behavior: any): void {
+  for (const side of ["scaleUp", "scaleDown"] as const) {
+    behavior[side] ??= {};
+    for (const [field, value] of Object.entries(rules[side]())) fill(behavior[side], field, value);
   }
 }
 

@@ -2,7 +2,15 @@ import { isDnsLabel, isDnsSubdomain, isPathSegment, type NameRule } from "@tiphy
 import type { KubeObject } from "@tiphys/resources";
 import type { FieldError } from "../field-error.js";
 import type { BuiltinKind } from "../kinds.js";
+import { validateAutoscaler, validateAutoscalerStatus } from "./autoscaling.js";
 import { validateCertificateRequest } from "./certificates.js";
+import {
+  validateNamespace,
+  validateNamespaceStatus,
+  validateNode,
+  validateNodeStatus,
+  validatePriorityClass,
+} from "./cluster.js";
 import { validateCrd } from "./crd.js";
 import { validateEndpointSlice, validateEndpoints } from "./endpoints.js";
 import { validateIngress, validateIngressClass, validateIngressStatus } from "./ingress.js";
@@ -10,9 +18,18 @@ import * as jobs from "./jobs.js";
 import { validateMetadata } from "./metadata.js";
 import { isAddress, validateIpAddress, validateNetworkPolicy, validateServiceCidr } from "./network.js";
 import * as others from "./others.js";
-import { validateClaimSpec, validatePod, validatePodUpdate } from "./pod/index.js";
+import { validatePod, validatePodUpdate } from "./pod/index.js";
+import { validateLimitRange, validateQuota, validateQuotaStatus } from "./quota.js";
 import { validateByDefinition } from "./required.js";
 import { validateService, validateServiceStatus } from "./service.js";
+import {
+  validateAttributesClass,
+  validateClaim,
+  validateClaimStatus,
+  validateCsiDriver,
+  validateStorageClass,
+  validateVolume,
+} from "./storage.js";
 import { systemChecks } from "./system.js";
 import * as workloads from "./workloads.js";
 
@@ -21,7 +38,12 @@ type Validator = (object: KubeObject, old?: KubeObject) => FieldError[];
 const validators: Readonly<Record<string, Validator>> = {
   "/Pod": (pod, old) => (old === undefined ? validatePod(pod) : validatePodUpdate(pod, old)),
   "/ReplicationController": workloads.validateController,
-  "/PersistentVolumeClaim": ({ spec }) => validateClaimSpec(spec ?? {}, "spec"),
+  "/LimitRange": validateLimitRange,
+  "/Namespace": validateNamespace,
+  "/Node": validateNode,
+  "/PersistentVolume": validateVolume,
+  "/PersistentVolumeClaim": validateClaim,
+  "/ResourceQuota": validateQuota,
   "/PodTemplate": ({ template }) => workloads.validateTemplate(template, "template"),
   "/ConfigMap": others.validateConfigMap,
   "/Secret": others.validateSecret,
@@ -32,6 +54,7 @@ const validators: Readonly<Record<string, Validator>> = {
   "apps/StatefulSet": workloads.validateStatefulSet,
   "apps/DaemonSet": workloads.validateDaemonSet,
   "policy/PodDisruptionBudget": workloads.validateDisruptionBudget,
+  "autoscaling/HorizontalPodAutoscaler": validateAutoscaler,
   "batch/Job": jobs.validateJob,
   "batch/CronJob": jobs.validateCronJob,
   "networking.k8s.io/Ingress": validateIngress,
@@ -44,12 +67,22 @@ const validators: Readonly<Record<string, Validator>> = {
   "rbac.authorization.k8s.io/RoleBinding": others.validateRoleBinding,
   "rbac.authorization.k8s.io/ClusterRoleBinding": others.validateRoleBinding,
   "discovery.k8s.io/EndpointSlice": validateEndpointSlice,
+  "scheduling.k8s.io/PriorityClass": validatePriorityClass,
+  "storage.k8s.io/CSIDriver": validateCsiDriver,
+  "storage.k8s.io/StorageClass": validateStorageClass,
+  "storage.k8s.io/VolumeAttributesClass": validateAttributesClass,
   "coordination.k8s.io/Lease": others.validateLease,
   "apiextensions.k8s.io/CustomResourceDefinition": validateCrd,
 };
 
 /** What is looked at in a status beyond its schema. */
 const statusValidators: Readonly<Record<string, Validator>> = {
+  "/Namespace": validateNamespaceStatus,
+  "/Node": validateNodeStatus,
+  "/PersistentVolumeClaim": validateClaimStatus,
+  "/ResourceQuota": validateQuotaStatus,
+  "autoscaling/HorizontalPodAutoscaler": validateAutoscalerStatus,
+  "policy/PodDisruptionBudget": workloads.validateDisruptionBudgetStatus,
   "/Service": validateServiceStatus,
   "networking.k8s.io/Ingress": validateIngressStatus,
 };

@@ -1,8 +1,9 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas and defaulted before
 import { deepEqual } from "@tiphys/canonical-json";
-import { isConfigKey, isDnsSubdomain } from "@tiphys/kube-values";
+import { isConfigKey, isDnsSubdomain, isPathSegment } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from "../field-error.js";
+import { validateSelector } from "./metadata.js";
 
 const largestMap = 1024 * 1024;
 const immutable = "field is immutable";
@@ -11,16 +12,16 @@ const frozen = "field is immutable when `immutable` is set";
 function validateData(object: KubeObject, old: KubeObject | undefined, fields: readonly string[]): FieldError[] {
   const errors: FieldError[] = [];
   let size = 0;
-  const seen = new Set<string>();
   for (const field of fields) {
     for (const [key, value] of Object.entries((object[field] ?? {}) as Record<string, string>)) {
       for (const problem of isConfigKey(key)) errors.push(invalid(`${field}[${key}]`, key, problem));
-      if (seen.has(key)) errors.push(invalid(`${field}[${key}]`, key, `duplicate of key present in ${fields[0]}`));
-      seen.add(key);
-      size += value.length;
+      if (field === "data" && object["binaryData"]?.[key] !== undefined) {
+        errors.push(invalid(`${field}[${key}]`, key, "duplicate of key present in binaryData"));
+      }
+      size += field === "data" && object.kind === "ConfigMap" ? Buffer.byteLength(value) : decodedLength(value);
     }
   }
-  if (size > largestMap) errors.push(tooLong("[]", largestMap));
+  if (size > largestMap) errors.push(tooLong(object.kind === "Secret" ? "data" : "[]", largestMap));
   if (old?.["immutable"]) {
     if (!object["immutable"]) errors.push(forbidden("immutable", frozen));
     for (const field of fields) {
@@ -29,6 +30,10 @@ function validateData(object: KubeObject, old: KubeObject | undefined, fields: r
   }
   return errors;
 }
+
+/** How many bytes a text of base64 stands for. */
+const decodedLength = (text: string): number =>
+  Math.floor((text.length * 3) / 4) - (text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0);
 
 export const validateConfigMap = (object: KubeObject, old?: KubeObject): FieldError[] =>
   validateData(object, old, ["data", "binaryData"]);
@@ -40,10 +45,41 @@ const secretKeys: Readonly<Record<string, readonly string[]>> = {
   "kubernetes.io/ssh-auth": ["ssh-privatekey"],
 };
 
+/** Where secrets of a type have JSON. */
+const configKeys: Readonly<Record<string, string>> = {
+  "kubernetes.io/dockercfg": ".dockercfg",
+  "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
+};
+
+/** Why a text is no JSON object, in the API server's words; the text itself is a secret. */
+function jsonProblem(text: string): string | undefined {
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch {
+    const first = text.trimStart()[0];
+    if (first === undefined) return "unexpected end of JSON input";
+    return /[{["\dtfn-]/.test(first)
+      ? "the text is no JSON"
+      : `invalid character '${first}' looking for beginning of value`;
+  }
+}
+
 export function validateSecret(object: KubeObject, old?: KubeObject): FieldError[] {
   const errors = validateData(object, old, ["data"]);
-  for (const key of secretKeys[object["type"]] ?? []) {
-    if (object["data"]?.[key] === undefined) errors.push(required(`data[${key}]`));
+  const type: string = object["type"];
+  const text = (key: string) => Buffer.from(object["data"]?.[key] ?? "", "base64").toString();
+  for (const key of secretKeys[type] ?? []) {
+    const isEmpty = type === "kubernetes.io/ssh-auth" && text(key) === "";
+    if (object["data"]?.[key] === undefined || isEmpty) errors.push(required(`data[${key}]`));
+  }
+  const config = configKeys[type];
+  if (config && object["data"]?.[config] !== undefined) {
+    const problem = jsonProblem(text(config));
+    if (problem) errors.push(invalid(`data[${config}]`, "<secret contents redacted>", problem));
+  }
+  if (type === "kubernetes.io/basic-auth" && ["username", "password"].every((key) => !object["data"]?.[key])) {
+    errors.push(required("data[username]"), required("data[password]"));
   }
   if (
     object["type"] === "kubernetes.io/service-account-token" &&
@@ -55,8 +91,21 @@ export function validateSecret(object: KubeObject, old?: KubeObject): FieldError
   return errors;
 }
 
+function validateAggregation(rule: any): FieldError[] {
+  if (!rule) return [];
+  const path = "aggregationRule.clusterRoleSelectors";
+  const selectors = rule.clusterRoleSelectors ?? [];
+  if (selectors.length === 0) {
+    return [required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil")];
+  }
+  return selectors.flatMap((selector: any, at: number) => {
+    const errors = validateSelector(selector, `${path}[${at}]`);
+    return errors.length > 0 ? [...errors, invalid(`${path}[${at}]`, null, "invalid label selector.")] : errors;
+  });
+}
+
 export function validateRole(object: KubeObject): FieldError[] {
-  const errors: FieldError[] = [];
+  const errors = validateAggregation(object["aggregationRule"]);
   for (const [at, rule] of (object["rules"] ?? []).entries()) {
     const path = `rules[${at}]`;
     if (!rule.verbs?.length) errors.push(required(`${path}.verbs`, "verbs must contain at least one value"));
@@ -98,6 +147,7 @@ export function validateRoleBinding(object: KubeObject, old?: KubeObject): Field
   const kinds = object.kind === "RoleBinding" ? ["Role", "ClusterRole"] : ["ClusterRole"];
   if (!kinds.includes(roleRef.kind)) errors.push(notSupported("roleRef.kind", roleRef.kind ?? "", kinds));
   if (!roleRef.name) errors.push(required("roleRef.name"));
+  else for (const problem of isPathSegment(roleRef.name)) errors.push(invalid("roleRef.name", roleRef.name, problem));
   for (const [at, subject] of subjects.entries()) {
     const path = `subjects[${at}]`;
     if (!subject.name) errors.push(required(`${path}.name`));
@@ -131,4 +181,17 @@ export function validateLease(object: KubeObject): FieldError[] {
   if (leaseTransitions < 0)
     errors.push(invalid("spec.leaseTransitions", leaseTransitions, "must be greater than or equal to 0"));
   return errors;
+}
+
+/** A pair of certificate and key that cannot be one is stored all the same. */
+export function secretWarnings({ type, data = {} }: any): string[] {
+  if (type !== "kubernetes.io/tls") return [];
+  for (const [key, what] of [
+    ["tls.crt", "certificate"],
+    ["tls.key", "key"],
+  ] as const) {
+    const text = Buffer.from(data[key] ?? "", "base64").toString();
+    if (!text.includes("-----BEGIN ")) return [`tls: failed to find any PEM data in ${what} input`];
+  }
+  return [];
 }

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas before
 
 import { isDns1035Label, isDnsSubdomain } from "@tiphys/kube-values";
-import { type FieldError, invalid, notSupported, required } from "../field-error.js";
+import { type FieldError, invalid, required } from "../field-error.js";
 
 // What makes sense of the kinds that tell the control plane itself how to work, beyond what their schemas say.
 
@@ -32,50 +32,6 @@ function checkEvent(event: any): FieldError[] {
 }
 const kindOfEvent = ({ type = "" }: any): FieldError[] =>
   type === "Normal" || type === "Warning" ? [] : [invalid("type", type, `has invalid value: ${type}`)];
-
-function checkVolumeClaim({ spec = {} }: any): FieldError[] {
-  const errors = missing(spec.accessModes, "spec.accessModes", "at least 1 access mode is required");
-  if (spec.resources?.requests?.storage === undefined) errors.push(required("spec.resources[storage]"));
-  return errors;
-}
-
-const placement = new Set([
-  "capacity",
-  "accessModes",
-  "persistentVolumeReclaimPolicy",
-  "storageClassName",
-  "mountOptions",
-  "volumeMode",
-  "nodeAffinity",
-  "claimRef",
-  "volumeAttributesClassName",
-]);
-function checkVolume({ spec = {} }: any): FieldError[] {
-  const errors = missing(spec.accessModes, "spec.accessModes");
-  if (Object.keys(spec.capacity ?? {}).length === 0) errors.push(required("spec.capacity"));
-  if (spec.capacity?.storage === undefined)
-    errors.push(notSupported("spec.capacity", spec.capacity ?? null, ["storage"]));
-  if (!Object.keys(spec).some((key) => !placement.has(key)))
-    errors.push(required("spec", "must specify a volume type"));
-  return errors;
-}
-
-function checkAutoscaler({ spec = {} }: any): FieldError[] {
-  const errors: FieldError[] = [];
-  const most = spec.maxReplicas ?? 0;
-  if (spec.minReplicas !== undefined && spec.minReplicas < 1) {
-    errors.push(invalid("spec.minReplicas", spec.minReplicas, "must be greater than or equal to 1"));
-  }
-  if (most < 1) errors.push(required("spec.maxReplicas", "must be set and greater than 0"));
-  if (spec.minReplicas !== undefined && most < spec.minReplicas) {
-    errors.push(invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`"));
-  }
-  const { apiVersion = "", kind, name } = spec.scaleTargetRef ?? {};
-  if (apiVersion === "")
-    errors.push(invalid("spec.scaleTargetRef.apiVersion", "", "apiVersion must specify API group"));
-  errors.push(...missing(kind, "spec.scaleTargetRef.kind"), ...missing(name, "spec.scaleTargetRef.name"));
-  return errors;
-}
 
 function checkApiService({ metadata, spec = {} }: any): FieldError[] {
   const errors: FieldError[] = [];
@@ -136,8 +92,6 @@ function checkSlice({ spec = {} }: any): FieldError[] {
 export const systemChecks: Readonly<Record<string, Check>> = {
   "/Event": checkEvent,
   "events.k8s.io/Event": checkEvent,
-  "/PersistentVolumeClaim": checkVolumeClaim,
-  "/PersistentVolume": checkVolume,
   "/ReplicationController": ({ spec = {} }) => [
     ...(Object.keys(spec.selector ?? {}).length === 0 && Object.keys(spec.template?.metadata?.labels ?? {}).length === 0
       ? [required("spec.selector")]
@@ -154,7 +108,6 @@ export const systemChecks: Readonly<Record<string, Check>> = {
     missing(spec.policyName, "spec.policyName"),
   "apiregistration.k8s.io/APIService": checkApiService,
   "apps/ControllerRevision": ({ data }) => missing(data, "data", "data is mandatory"),
-  "autoscaling/HorizontalPodAutoscaler": checkAutoscaler,
   "flowcontrol.apiserver.k8s.io/FlowSchema": ({ spec = {} }) =>
     missing(
       spec.priorityLevelConfiguration?.name,
@@ -163,12 +116,6 @@ export const systemChecks: Readonly<Record<string, Check>> = {
     ),
   "resource.k8s.io/ResourceSlice": checkSlice,
   "storage.k8s.io/CSIStorageCapacity": ({ storageClassName }) => named(storageClassName, "storageClassName"),
-  "storage.k8s.io/VolumeAttributesClass": ({ driverName, parameters }) => [
-    ...missing(driverName, "driverName"),
-    ...(Object.keys(parameters ?? {}).length === 0
-      ? [required("parameters", "must contain at least one key/value pair")]
-      : []),
-  ],
   "storage.k8s.io/VolumeAttachment": ({ spec = {} }) => [
     ...(spec.attacher ? named(spec.attacher, "spec.attacher") : [required("spec.attacher")]),
     ...named(spec.nodeName, "spec.nodeName"),

@@ -299,5 +299,35 @@ export function validateDisruptionBudget(object: KubeObject): FieldError[] {
     };
     errors.push(invalid("spec", shown, "minAvailable and maxUnavailable cannot be both set"));
   }
+  for (const [field, value] of Object.entries({ minAvailable, maxUnavailable })) {
+    if (typeof value === "string" && percent(value) > 100) {
+      errors.push(invalid(`spec.${field}`, value, "must not be greater than 100%"));
+    }
+  }
+  const policies = ["AlwaysAllow", "IfHealthyBudget"];
+  if (unhealthyPodEvictionPolicy !== undefined && !policies.includes(unhealthyPodEvictionPolicy)) {
+    errors.push(notSupported("spec.unhealthyPodEvictionPolicy", unhealthyPodEvictionPolicy, policies));
+  }
   return [...errors, ...validateSelector(selector, "spec.selector")];
+}
+
+export function validateDisruptionBudgetStatus({ status = {} }: KubeObject): FieldError[] {
+  const errors = counts(status, ["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"], "status");
+  for (const [at, condition] of ((status.conditions ?? []) as any[]).entries()) {
+    errors.push(...validateCondition(condition, `status.conditions[${at}]`));
+  }
+  return errors;
+}
+
+const conditionStates = ["False", "True", "Unknown"];
+
+/** A condition of the common form. */
+export function validateCondition({ type = "", status = "", reason = "", lastTransitionTime }: any, path: string) {
+  const errors: FieldError[] = [];
+  if (!type) errors.push(required(`${path}.type`));
+  if (!status) errors.push(required(`${path}.status`));
+  else if (!conditionStates.includes(status)) errors.push(notSupported(`${path}.status`, status, conditionStates));
+  if (!lastTransitionTime) errors.push(required(`${path}.lastTransitionTime`));
+  if (!reason) errors.push(required(`${path}.reason`));
+  return errors;
 }

@@ -1,11 +1,14 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas and defaulted before
 import { deepEqual } from "@tiphys/canonical-json";
 import type { KubeObject, ResourceType } from "@tiphys/resources";
+import { nodeWarnings } from "../validation/cluster.js";
 import { crdWarnings } from "../validation/crd.js";
 import { sliceWarnings } from "../validation/endpoints.js";
 import { ingressWarnings } from "../validation/ingress.js";
 import { networkPolicyWarnings } from "../validation/network.js";
+import { secretWarnings } from "../validation/others.js";
 import { serviceWarnings } from "../validation/service.js";
+import { claimWarnings, csiDriverWarnings, volumeWarnings } from "../validation/storage.js";
 import { podWarnings } from "./pod.js";
 
 type Warner = (object: KubeObject, old?: KubeObject) => string[];
@@ -20,6 +23,11 @@ const ofTemplate =
   };
 
 const warners: Readonly<Record<string, Warner>> = {
+  "/Node": nodeWarnings,
+  "/PersistentVolume": volumeWarnings,
+  "/PersistentVolumeClaim": claimWarnings,
+  "storage.k8s.io/CSIDriver": csiDriverWarnings,
+  "/Secret": secretWarnings,
   "/Service": serviceWarnings,
   "discovery.k8s.io/EndpointSlice": sliceWarnings,
   "networking.k8s.io/Ingress": (ingress, old) => (old ? [] : ingressWarnings(ingress)),

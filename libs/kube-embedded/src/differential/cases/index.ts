@@ -4,7 +4,10 @@ import { errorGroups } from "./errors.js";
 import { kindGroups } from "./kinds.js";
 import { podGroups } from "./pods.js";
 import { readGroups } from "./reads.js";
+import { accessFields } from "./validation/access.js";
 import { networkFields } from "./validation/network.js";
+import { policyFields } from "./validation/policy.js";
+import { storageFields } from "./validation/storage.js";
 
 /** Everything that is played on both servers. */
 export const groups: readonly Group[] = [
@@ -14,4 +17,7 @@ export const groups: readonly Group[] = [
   ...kindGroups,
   ...podGroups,
   ...networkFields,
+  ...policyFields,
+  ...storageFields,
+  ...accessFields,
 ];

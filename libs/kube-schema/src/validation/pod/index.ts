@@ -17,6 +17,8 @@ import { validateOs, validatePodSecurity } from "./security.js";
 import { validateVolumes } from "./volumes.js";
 
 export { Found } from "./parts.js";
+export { resourceAmount } from "./resources.js";
+export { validateNodeSelector } from "./scheduling.js";
 export { validatePodUpdate } from "./update.js";
 export { validateClaimSpec } from "./volumes.js";
 

@@ -22,14 +22,18 @@ const isExtended = (name: string): boolean =>
 const isStandard = (name: string): boolean =>
   standard.has(name) || isHugePage(name) || name.startsWith("requests.hugepages-");
 const isWhole = (name: string): boolean => whole.has(name) || isExtended(name);
-const mayOvercommit = (name: string): boolean => isNative(name) && !isHugePage(name);
+export const mayOvercommit = (name: string): boolean => isNative(name) && !isHugePage(name);
+
+/** Names of resources of any kind. */
+export function resourceName(name: string, path: string): FieldError[] {
+  const problems = isQualifiedName(name).map((problem) => invalid(path, name, problem));
+  if (problems.length > 0 || name.includes("/") || isStandard(name)) return problems;
+  return [invalid(path, name, "must be a standard resource type or fully qualified")];
+}
 
 /** Names of what a container may ask for. */
 export function containerResourceName(name: string, path: string): FieldError[] {
-  const problems = isQualifiedName(name).map((problem) => invalid(path, name, problem));
-  if (problems.length === 0 && !name.includes("/") && !isStandard(name)) {
-    problems.push(invalid(path, name, "must be a standard resource type or fully qualified"));
-  }
+  const problems = resourceName(name, path);
   if (!name.includes("/")) {
     if (!forContainers.has(name) && !isHugePage(name)) {
       problems.push(invalid(path, name, "must be a standard resource for containers"));

@@ -313,6 +313,9 @@ export function validateClaimSpec(spec: any, path: string): FieldError[] {
   else if ((parseQuantity(storage)?.nanos ?? 0n) <= 0n) {
     found.add(invalid(`${path}.resources[storage]`, storage, "must be greater than zero"));
   }
+  if (spec.volumeAttributesClassName) {
+    found.named(isDnsSubdomain, spec.volumeAttributesClassName, `${path}.volumeAttributesClassName`);
+  }
   if (spec.storageClassName) found.named(isDnsSubdomain, spec.storageClassName, `${path}.storageClassName`);
   found.option(spec.volumeMode, ["Block", "Filesystem"], `${path}.volumeMode`);
   for (const field of ["dataSource", "dataSourceRef"]) {
@@ -324,6 +327,11 @@ export function validateClaimSpec(spec: any, path: string): FieldError[] {
       const problem = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
       found.add(invalid(`${path}.${field}`, source.kind, problem));
     }
+  }
+  const [one, other] = [spec.dataSource, spec.dataSourceRef];
+  if (one && other && !other.namespace) {
+    const same = ["apiGroup", "kind", "name"].every((field) => (one[field] ?? "") === (other[field] ?? ""));
+    if (!same) found.add(invalid(path, {}, "must match dataSourceRef"));
   }
   return found.errors;
 }
