@@ -54,9 +54,7 @@ export function refusedOperation(operation: Operation): string | undefined {
   if (!sync) return "operation.sync is required";
   if (sync.manifests?.length) return "operation.sync.manifests is not implemented yet";
   for (const source of sourcesOf(sync).list) {
-    for (const field of ["plugin", "chart"] as const) {
-      if (source[field]) return `operation.sync.source.${field} is not implemented yet`;
-    }
+    if (source.plugin) return "operation.sync.source.plugin is not implemented yet";
   }
   if (sync.syncStrategy?.apply?.force || sync.syncStrategy?.hook?.force)
     return "operation.sync.syncStrategy force is not implemented yet";

@@ -19,12 +19,14 @@ const REF = /^[a-zA-Z0-9_-]+$/;
 const sourceProblem = (source: ApplicationSource, field: string): string | undefined => {
   if (!source.repoURL) return `${field}.repoURL is required`;
   const refused: [keyof ApplicationSource, unknown][] = [
-    ["chart", source.chart],
     ["plugin", source.plugin],
     ["tagPrefix", source.tagPrefix],
   ];
   const found = refused.find(([, value]) => value !== undefined && value !== "");
   if (found) return `${field}.${found[0]} is not implemented yet`;
+  // What a chart is without one changes by itself, and a registry has no HEAD.
+  if (source.chart && !source.targetRevision)
+    return `${field}.targetRevision is required if the manifest source is a helm chart`;
   if (source.ref && source.chart) return `${field}: a chart cannot be a ref of other sources`;
   if (source.ref && !REF.test(source.ref))
     return `${field}.ref ${source.ref} cannot contain any special characters except '_' and '-'`;

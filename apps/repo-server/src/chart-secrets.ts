@@ -92,3 +92,18 @@ export function chartCredentialsFor(
 /** A prefix counts by whole hosts and parts of a path: `charts.example` is none of `charts.example.evil`. */
 const beginsWith = (url: string, prefix: string): boolean =>
   prefix !== "" && (url === prefix || url.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`));
+
+/** The address of the chart repository whose Secret has this name, as `helm repo add` would know it. */
+export function chartRepositoryNamed(
+  name: string,
+  { project }: Asker,
+  { secrets }: Pick<CredentialSources, "secrets">,
+): string | undefined {
+  const found = secrets.find((secret) => {
+    if (secret.metadata.labels?.[SECRET_TYPE_LABEL] !== "repository" || secretText(secret, "type") !== "helm")
+      return false;
+    const own = secretText(secret, "project");
+    return secretText(secret, "name") === name && (own === undefined || own === project);
+  });
+  return found && secretText(found, "url");
+}

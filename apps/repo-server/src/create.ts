@@ -1,7 +1,8 @@
+import { join } from "node:path";
 import type { Cache } from "@tiphys/cache";
+import { type ChartSource, createChartSource } from "@tiphys/chart-source";
 import type { Clock } from "@tiphys/clock";
-import type { Dialer } from "@tiphys/dialer";
-import { UnimplementedError } from "@tiphys/errors";
+import { createDialer, type Dialer } from "@tiphys/dialer";
 import { createRepositories, type Repository } from "@tiphys/git";
 import { changeOfCommit } from "@tiphys/identity";
 import type { Informers } from "@tiphys/kube";
@@ -15,7 +16,10 @@ import {
 import { types } from "@tiphys/resources";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
-import { credentialsFor, SECRET_TYPE_LABEL } from "./repository-secrets.js";
+import { chartCredentialsFor, chartRepositoryNamed } from "./chart-secrets.js";
+import { createOutside } from "./outside.js";
+import { type CredentialSources, credentialsFor, isListedRepository, SECRET_TYPE_LABEL } from "./repository-secrets.js";
+import { createSourceRoots } from "./source-root.js";
 import { reportUnusedSecrets } from "./unused-secrets.js";
 
 export interface RepoServerDeps {
@@ -55,21 +59,22 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     fetch: metrics.counter("argocd_git_fetch_fail_total", "Git fetches that failed", ["repo"]),
     "ls-remote": metrics.counter("argocd_git_lsremote_fail_total", "Git ls-remote requests that failed", ["repo"]),
   };
+  const sources = async (): Promise<CredentialSources> => {
+    await Promise.all([secrets.synced, configMaps.synced]);
+    const tlsCerts = configMaps.get({ namespace, name: "argocd-tls-certs-cm" });
+    const sshKnownHosts = configMaps.get({ namespace, name: "argocd-ssh-known-hosts-cm" });
+    return {
+      secrets: secrets.list(namespace),
+      ...(tlsCerts ? { tlsCerts } : {}),
+      ...(sshKnownHosts ? { sshKnownHosts } : {}),
+    };
+  };
   const repositories = createRepositories({
     directory: deps.directory,
     searchPath: deps.searchPath,
     clock,
     ...(deps.dialer ? { dialer: deps.dialer } : {}),
-    credentials: async (url) => {
-      await Promise.all([secrets.synced, configMaps.synced]);
-      const tlsCerts = configMaps.get({ namespace, name: "argocd-tls-certs-cm" });
-      const sshKnownHosts = configMaps.get({ namespace, name: "argocd-ssh-known-hosts-cm" });
-      return credentialsFor(url, {
-        secrets: secrets.list(namespace),
-        ...(tlsCerts ? { tlsCerts } : {}),
-        ...(sshKnownHosts ? { sshKnownHosts } : {}),
-      });
-    },
+    credentials: async (url) => credentialsFor(url, await sources()),
     onRequest(type, repo, milliseconds, failed) {
       requests.add({ repo, request_type: type });
       seconds.observe(milliseconds / 1000, { repo, request_type: type });
@@ -77,36 +82,57 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
       log.debug("git request", { type, repo, milliseconds: Math.round(milliseconds), failed });
     },
   });
-  const renderer = createRenderer({ pool: deps.pool, cache: deps.cache });
+  const dialer = deps.dialer ?? createDialer({ clock, log, metrics });
+  let chartSource: Promise<ChartSource> | undefined;
+  const charts = (): Promise<ChartSource> => {
+    chartSource ??= createChartSource({
+      directory: join(deps.directory, "charts"),
+      dialer,
+      clock,
+      credentials: async (url, asker) => chartCredentialsFor(url, asker, await sources()),
+    });
+    return chartSource;
+  };
+  const open = createSourceRoots({ repositories, charts });
+  const outside = createOutside({
+    repositories,
+    charts,
+    dialer,
+    clock,
+    isListed: async (url) => isListedRepository(url, await sources()),
+    repositoryNamed: async (name, project) => chartRepositoryNamed(name, { project }, await sources()),
+  });
+  const renderer = createRenderer({ pool: deps.pool, cache: deps.cache, outside });
 
   const metadata = async (repository: Repository, revision: string, tags: string[] = []): Promise<RevisionMetadata> => {
     const { author, date, message } = await repository.commit(revision);
     return { revision, author, date: date.toISOString(), message, tags, change: changeOfCommit(message) ?? "" };
   };
 
-  const rootOf = async (repository: Repository, commit: string): Promise<Root> => ({
-    kind: "folder",
-    id: await repository.folder(commit, ""),
-    objects: repository,
-  });
-
   const api: ManifestService = {
     async render(request, options) {
-      const { source, application, cluster, maxAgeMilliseconds } = request;
-      if (source.chart) throw new UnimplementedError("spec.source.chart");
-      const at = async (repoUrl: string, wanted: string): Promise<{ repository: Repository; revision: string }> => {
-        const repository = await repositories.open(repoUrl);
-        return { repository, revision: await repository.resolve(wanted, maxAgeMilliseconds) };
-      };
-      const { repository, revision } = await at(source.repoURL, request.revision);
-      const roots: Record<string, Root> = { "": await rootOf(repository, revision) };
+      const { source, application, cluster, maxAgeMilliseconds, noCache } = request;
+      const { chart, helm } = source;
+      const opening = { maxAge: maxAgeMilliseconds, noCache, project: application.project, signal: options?.signal };
+      const own = await open(
+        {
+          repoURL: source.repoURL,
+          revision: request.revision,
+          ...(chart ? { chart } : {}),
+          ...(helm?.passCredentials ? { passCredentials: true } : {}),
+        },
+        opening,
+      );
+      const { repository, revision } = own;
+      const roots: Record<string, Root> = { "": own.root };
       for (const [name, reference] of Object.entries(request.references)) {
-        const found = await at(reference.repoUrl, reference.revision);
-        roots[name] = await rootOf(found.repository, found.revision);
+        const { root } = await open({ repoURL: reference.repoUrl, revision: reference.revision }, opening);
+        roots[name] = root;
       }
       const rendered = await renderer.render(
         {
-          source,
+          // A chart is at the top of what is fetched, whatever the path says.
+          source: chart ? { ...source, path: "" } : source,
           roots,
           context: {
             appName: application.name,
@@ -119,11 +145,11 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
             kubeVersion: cluster.kubeVersion,
             apiVersions: cluster.apiVersions,
           },
-          noCache: request.noCache,
+          noCache,
         },
         options?.signal,
       );
-      return { revision, ...rendered, commit: await metadata(repository, revision) };
+      return { revision, ...rendered, commit: repository && (await metadata(repository, revision)) };
     },
     async resolveRevision(request) {
       const repository = await repositories.open(request.repoUrl);

@@ -96,3 +96,14 @@ export function credentialsFor(url: string, sources: CredentialSources): Reposit
   ];
   return Object.fromEntries(entries.filter(([, each]) => each !== undefined && each !== false));
 }
+
+/** Whether an operator has named a repository, by its own Secret or a template's address. */
+export function isListedRepository(url: string, { secrets }: Pick<CredentialSources, "secrets">): boolean {
+  const wanted = canonicalRepositoryUrl(url);
+  return secrets.some((secret) => {
+    const type = secret.metadata.labels?.[SECRET_TYPE_LABEL];
+    const named = secretText(secret, "url") ?? "";
+    if (type === "repository") return canonicalRepositoryUrl(named) === wanted;
+    return type === "repo-creds" && named !== "" && url.startsWith(named.endsWith("/") ? named : `${named}/`);
+  });
+}

@@ -22,6 +22,8 @@ export interface EnvironmentOptions {
   readonly searchPath: string;
   /** Where to connect to: the forwarder of a cluster name, or the one address that egress policy has looked at. */
   readonly address?: { readonly host: string; readonly port: number };
+  /** Whether the server's first answer may lead elsewhere; default true. */
+  readonly followRedirects?: boolean;
 }
 
 const SSH_CONNECT_SECONDS = 15;
@@ -41,7 +43,7 @@ export async function gitEnvironment(options: EnvironmentOptions): Promise<GitEn
     ["protocol.ssh.allow", "always"],
     ["protocol.file.allow", "always"],
     ["credential.helper", ""],
-    ["http.followRedirects", "initial"],
+    ["http.followRedirects", options.followRedirects === false ? "false" : "initial"],
   ];
   let folder: string | undefined;
   const file = async (name: string, text: string) => {

@@ -178,6 +178,12 @@ class Run {
     return placed;
   }
 
+  /** A packed chart of a repository, for what names one. */
+  private readonly archive = (repoURL: string, chart: string, version: string): Uint8Array => {
+    const { root, id } = this.outside({ ask: "chart", repoURL, chart, version });
+    return this.file(root, id);
+  };
+
   private fetchText(url: string): string {
     const { root, id } = this.outside({ ask: "url", url });
     return Buffer.from(this.file(root, id)).toString("utf8");
@@ -190,9 +196,9 @@ class Run {
 
   private options(tree: SourceTree, folder: string, source: ApplicationSource, type: SourceType): SourceOptions {
     const { environment } = this.machine;
-    if (type === "Helm") return { environment, ...this.helm(tree, folder, source) };
+    if (type === "Helm") return { environment, archive: this.archive, ...this.helm(tree, folder, source) };
     const helm: SourceOptions["helm"] = { releaseName: "release-name" };
-    if (type === "Kustomize") return { environment, ...this.kustomize(tree, folder, source) };
+    if (type === "Kustomize") return { environment, archive: this.archive, ...this.kustomize(tree, folder, source) };
     return { environment, helm, directory: this.directory(source) };
   }
 

@@ -6,7 +6,7 @@ export { createObjectStore, type ObjectStore } from "./object-store.js";
 export * from "./pool.js";
 export * from "./questions.js";
 export * from "./renderer.js";
-export type { JobFiles, Objects, Outside, OutsideFound, Root } from "./roots.js";
+export type { Asking, JobFiles, Objects, Outside, OutsideFound, Root } from "./roots.js";
 export * from "./rpc.js";
 export {
   type DirectoryOptions,

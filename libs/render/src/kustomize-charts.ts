@@ -1,16 +1,17 @@
 import { canonicalJson } from "@tiphys/canonical-json";
 import { InvalidArgumentError } from "@tiphys/errors";
+import { loadArchive } from "@tiphys/helm";
 import type { HelmChart, Loader } from "@tiphys/kustomize";
 import { joinPath } from "@tiphys/kustomize";
-import { chartAt, renderHelm, type SourceOptions, type SourceTree } from "./source.js";
+import { renderHelm, type SourceOptions, type SourceTree, wholeChartAt } from "./source.js";
 
-/** Manifests of a chart that a kustomization names, as JSON documents; the chart must be among the files. */
+/** Manifests of a chart that a kustomization names, as JSON documents; from the files, or from the repository it names. */
 export function inflateChart(
   tree: SourceTree,
   chart: HelmChart,
   home: string,
   loader: Loader,
-  { environment, helm }: SourceOptions,
+  { environment, helm, archive }: SourceOptions,
 ): string {
   const { name, version, repo } = chart;
   if (!name) throw new InvalidArgumentError("helmCharts.name", "chart name cannot be empty");
@@ -18,10 +19,12 @@ export function inflateChart(
   const folder = folders
     .map((one) => joinPath(loader.folder, one))
     .find((one) => one !== undefined && tree.isFolder(one));
-  if (folder === undefined) {
+  if (folder === undefined && !(repo && archive)) {
     throw new InvalidArgumentError(
       "helmCharts.name",
-      `chart ${name} is not in ${home}: charts are not pulled while a kustomization is built, keep it among the files`,
+      `chart ${name} is not in ${home}${
+        repo ? ": charts are not pulled here, keep it among the files" : ", and it names no repo"
+      }`,
     );
   }
   const { valuesFile, additionalValuesFiles = [], valuesInline, valuesMerge = "override" } = chart;
@@ -43,7 +46,11 @@ export function inflateChart(
           ? [...inline, ...file]
           : inline;
   const files = [...own, ...additionalValuesFiles.map((path) => ({ name: path, text: loader.text(path) }))];
-  const objects = renderHelm(chartAt(tree, folder), {
+  const whole =
+    folder === undefined
+      ? loadArchive((archive as NonNullable<typeof archive>)(repo as string, name, version ?? ""))
+      : wholeChartAt(tree, folder, archive ? { archive } : {});
+  const objects = renderHelm(whole, {
     environment,
     helm: {
       releaseName: chart.releaseName || "release-name",

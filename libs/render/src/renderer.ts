@@ -74,7 +74,10 @@ export function createRenderer(options: RendererOptions): Renderer {
     for (const [name, value] of Object.entries(values)) {
       if (name.startsWith("?")) {
         // Where it lies among the roots is in the order in which the render asked.
-        const found = await lookOutside(outside, JSON.parse(name.slice(1)) as OutsideQuestion);
+        const found = await lookOutside(outside, JSON.parse(name.slice(1)) as OutsideQuestion, {
+          project: context.project,
+          fresh: false,
+        });
         if (found.version !== value) return false;
         continue;
       }
@@ -113,7 +116,7 @@ export function createRenderer(options: RendererOptions): Renderer {
   }
 
   async function run(source: RenderSource): Promise<Exclude<RenderResult, { type: "Later" }>> {
-    const files = jobFiles(source.roots, outside);
+    const files = jobFiles(source.roots, outside, { project: source.context.project, fresh: source.noCache });
     const job: RenderJob = {
       source: source.source,
       context: source.context,

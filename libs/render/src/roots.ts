@@ -26,17 +26,26 @@ export interface OutsideFound {
   readonly objects: Objects;
 }
 
+/** Who asks for something outside, and how. */
+export interface Asking {
+  /** Name of the application's project: credentials may be for one alone. */
+  readonly project: string;
+  /** Nothing that was remembered counts. */
+  readonly fresh: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * What renders ask for that is in none of the application's repositories. Each is asked anew for every render that needs it, so
  * it remembers what may be remembered. Absent members are refused by name.
  */
 export interface Outside {
   /** A packed chart of a repository, for instance a dependency that is not in `charts/`. */
-  chart?(repoURL: string, chart: string, version: string, signal?: AbortSignal): Promise<OutsideFound>;
+  chart?(repoURL: string, chart: string, version: string, asking: Asking): Promise<OutsideFound>;
   /** A base or file that a kustomization names by its address. */
-  base?(address: string, signal?: AbortSignal): Promise<OutsideFound>;
+  base?(address: string, asking: Asking): Promise<OutsideFound>;
   /** A value file by its URL. */
-  url?(url: string, signal?: AbortSignal): Promise<OutsideFound>;
+  url?(url: string, asking: Asking): Promise<OutsideFound>;
 }
 
 const refusals: Readonly<Record<OutsideQuestion["ask"], (question: OutsideQuestion) => string>> = {
@@ -46,16 +55,12 @@ const refusals: Readonly<Record<OutsideQuestion["ask"], (question: OutsideQuesti
 };
 
 /** Looks a thing up outside; refuses by name what there is no way to. */
-export async function lookOutside(
-  outside: Outside,
-  question: OutsideQuestion,
-  signal?: AbortSignal,
-): Promise<OutsideFound> {
+export async function lookOutside(outside: Outside, question: OutsideQuestion, asking: Asking): Promise<OutsideFound> {
   if (question.ask === "chart" && outside.chart) {
-    return await outside.chart(question.repoURL, question.chart, question.version, signal);
+    return await outside.chart(question.repoURL, question.chart, question.version, asking);
   }
-  if (question.ask === "base" && outside.base) return await outside.base(question.address, signal);
-  if (question.ask === "url" && outside.url) return await outside.url(question.url, signal);
+  if (question.ask === "base" && outside.base) return await outside.base(question.address, asking);
+  if (question.ask === "url" && outside.url) return await outside.url(question.url, asking);
   throw new UnimplementedError(refusals[question.ask](question));
 }
 
@@ -67,7 +72,7 @@ export interface JobFiles {
   readonly roots: ReadonlyMap<string, Root>;
 }
 
-export function jobFiles(given: Readonly<Record<string, Root>>, outside: Outside, signal?: AbortSignal): JobFiles {
+export function jobFiles(given: Readonly<Record<string, Root>>, outside: Outside, asking: Asking): JobFiles {
   const roots = new Map(Object.entries(given));
   const placed = new Map<string, Placed>();
   let bytes = 0;
@@ -103,7 +108,7 @@ export function jobFiles(given: Readonly<Record<string, Root>>, outside: Outside
     },
     async supply(questions) {
       for (const question of questions) {
-        const found = await lookOutside(outside, question, signal);
+        const found = await lookOutside(outside, question, asking);
         const root = `outside-${placed.size}`;
         const { kind, id, folder = "", version, objects } = found;
         roots.set(root, { kind: kind === "folder" ? "folder" : "archive", id, objects });

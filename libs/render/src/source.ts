@@ -1,6 +1,16 @@
 import { matchGlob } from "@tiphys/diff";
 import { InvalidArgumentError, LimitExceededError } from "@tiphys/errors";
-import { type Chart, loadArchive, loadDirectory, readValueSources, renderChart, type ValueSources } from "@tiphys/helm";
+import {
+  buildDependencies,
+  type Chart,
+  type DependencySource,
+  lacksDependencies,
+  loadArchive,
+  loadDirectory,
+  readValueSources,
+  renderChart,
+  type ValueSources,
+} from "@tiphys/helm";
 import { evaluate, type Outside } from "@tiphys/jsonnet";
 import { type BuildOptions, build, FILE_NAMES, type FileTree, joinPath } from "@tiphys/kustomize";
 import { limits } from "@tiphys/limits";
@@ -56,6 +66,8 @@ export interface SourceOptions {
   readonly kustomize?: KustomizeOptions;
   /** Content of a file that `helm.setFile` names. */
   readonly readFile?: ValueSources["readFile"];
+  /** Packed charts of repositories, for charts and kustomizations that name some; absent: those must be among the files. */
+  readonly archive?: DependencySource["archive"];
 }
 
 export interface RenderedObject {
@@ -84,7 +96,7 @@ export function renderSource(
 ): { readonly type: SourceType; readonly objects: readonly RenderedObject[] } {
   const objects =
     type === "Helm"
-      ? renderHelm(chartAt(tree, folder), options)
+      ? renderHelm(wholeChartAt(tree, folder, options), options)
       : type === "Kustomize"
         ? renderKustomize(tree, folder, options)
         : renderPlain(tree, folder, options.directory ?? {});
@@ -109,6 +121,26 @@ export function chartAt(tree: SourceTree, path: string): Chart {
     }
   }
   return chart;
+}
+
+/** A chart with what it depends on, got from where it names it when it is not among the files. */
+export function wholeChartAt(tree: SourceTree, path: string, { archive }: Pick<SourceOptions, "archive">): Chart {
+  const chart = chartAt(tree, path);
+  if (!archive || !lacksDependencies(chart)) return chart;
+  return buildDependencies(chart, {
+    archive,
+    local(beside) {
+      // A path that begins with a slash is one of the machine.
+      const place = beside.startsWith("/") ? undefined : joinPath(path, beside);
+      if (place === undefined) {
+        throw new InvalidArgumentError(
+          "",
+          `dependency file://${beside} of chart ${chart.name} leads out of the source`,
+        );
+      }
+      return tree.isFolder(place) ? chartAt(tree, place) : undefined;
+    },
+  });
 }
 
 function loadChart(tree: SourceTree, path: string): Chart {
