@@ -69,11 +69,12 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
       ...(sshKnownHosts ? { sshKnownHosts } : {}),
     };
   };
+  const dialer = deps.dialer ?? createDialer({ clock, log, metrics });
   const repositories = createRepositories({
     directory: deps.directory,
     searchPath: deps.searchPath,
     clock,
-    ...(deps.dialer ? { dialer: deps.dialer } : {}),
+    dialer,
     credentials: async (url) => credentialsFor(url, await sources()),
     onRequest(type, repo, milliseconds, failed) {
       requests.add({ repo, request_type: type });
@@ -82,7 +83,6 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
       log.debug("git request", { type, repo, milliseconds: Math.round(milliseconds), failed });
     },
   });
-  const dialer = deps.dialer ?? createDialer({ clock, log, metrics });
   let chartSource: Promise<ChartSource> | undefined;
   const charts = (): Promise<ChartSource> => {
     chartSource ??= createChartSource({
