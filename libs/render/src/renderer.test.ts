@@ -1,10 +1,18 @@
+import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Cache } from "@tiphys/cache";
 import { systemClock } from "@tiphys/clock";
 import { createRepositories, type Repositories } from "@tiphys/git";
 import type { ApplicationSource } from "@tiphys/resources";
 import { createTestRepository, type TestRepository, temporaryDirectory } from "@tiphys/testing";
-import { createRenderer, type RenderContext, type Renderer, type RenderPool, renderInProcess } from "./index.js";
+import {
+  createRenderer,
+  type OutsideFound,
+  type RenderContext,
+  type Renderer,
+  type RenderPool,
+  renderInProcess,
+} from "./index.js";
 
 const configMap = (name: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\n`;
 
@@ -128,4 +136,246 @@ it("refuses paths that leave the repository", async () => {
   origin.commit({ "app/a.yaml": configMap("a") });
   await expect(render({ path: "../x" })).rejects.toThrow(/spec\.source\.path/);
   await expect(render({ path: "/etc" })).rejects.toThrow(/spec\.source\.path/);
+});
+
+const chart = {
+  "app/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+  "app/values.yaml": "name: web\n",
+  "app/templates/a.yaml": `apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}-{{ .Values.name }}"}
+data: {text: {{ .Values.text | default "" | quote }}, file: {{ .Values.file | default "" | quote }}}
+`,
+};
+const overlay = {
+  "base/kustomization.yaml": "resources: [a.yaml]\n",
+  "base/a.yaml": configMap("a"),
+  "base/unused.yaml": configMap("unused"),
+  "app/kustomization.yaml": "resources: [../base]\nnamePrefix: p-\n",
+};
+const program = {
+  "app/main.jsonnet": "local lib = import '../lib/lib.libsonnet'; lib.of('a')",
+  "lib/lib.libsonnet": "{ of(name): { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: name } } }",
+};
+
+it.each([
+  { kind: "a chart", files: chart, want: ["shop-web"], within: "app/values.yaml", changed: "name: changed\n" },
+  { kind: "an overlay", files: overlay, want: ["p-a"], within: "base/a.yaml", changed: configMap("changed") },
+  {
+    kind: "a Jsonnet program",
+    files: program,
+    want: ["a"],
+    within: "lib/lib.libsonnet",
+    changed: program["lib/lib.libsonnet"].replace("name: name", "name: name + '-changed'"),
+  },
+])("renders $kind once for all commits that do not touch what it read", async ({ files, want, within, changed }) => {
+  const renderer = createRenderer({ pool, cache: memoryCache() });
+  origin.commit({ ...files, "other/b.yaml": configMap("b") });
+  const first = await render({}, renderer);
+  expect(first.names).toEqual(want);
+  origin.commit({ "other/b.yaml": configMap("b2"), "base/unused.yaml": configMap("u2"), "more/c.yaml": "" });
+  expect((await render({}, renderer)).key).toBe(first.key);
+  expect(jobs).toBe(1);
+  origin.commit({ [within]: changed });
+  const second = await render({}, renderer);
+  expect(second.names[0]).toContain("changed");
+  expect(jobs).toBe(2);
+  // Back to what was there: remembered still.
+  origin.commit({ [within]: files[within as keyof typeof files] as string });
+  expect((await render({}, renderer)).key).toBe(first.key);
+  expect(jobs).toBe(2);
+});
+
+it("renders again for a file that has come where none was, and for what a template asked of the application", async () => {
+  const renderer = createRenderer({ pool, cache: memoryCache() });
+  origin.commit(chart);
+  const helm = { valueFiles: ["../env.yaml"], ignoreMissingValueFiles: true };
+  expect((await render({ helm }, renderer)).names).toEqual(["shop-web"]);
+  origin.commit({ "env.yaml": "name: env\n" });
+  expect((await render({ helm }, renderer)).names).toEqual(["shop-env"]);
+  expect((await render({ helm, context: { appName: "other" } }, renderer)).names).toEqual(["other-env"]);
+  expect(jobs).toBe(3);
+  // The project is not looked at, so it does not count; neither does the commit until it is.
+  await render({ helm, context: { project: "elsewhere" } }, renderer);
+  origin.commit({ "other.yaml": "" });
+  await render({ helm }, renderer);
+  expect(jobs).toBe(3);
+  const asking = { parameters: [{ name: "text", value: "at $ARGOCD_APP_REVISION of $NOTHING in $$HOME" }] };
+  const { objects } = await render({ helm: asking }, renderer);
+  expect(objects[0].data.text).toMatch(/^at [0-9a-f]{40} of {2}in \$HOME$/);
+  origin.commit({ "other.yaml": "a: b" });
+  await render({ helm: asking }, renderer);
+  expect(jobs).toBe(5);
+});
+
+it("shares one render of a plain folder among applications, until one has an override of its own", async () => {
+  const renderer = createRenderer({ pool, cache: memoryCache() });
+  origin.commit({ "app/a.yaml": configMap("a"), "app/b.txt": configMap("b") });
+  await render({ context: { appName: "one" } }, renderer);
+  await render({ context: { appName: "two", namespace: "elsewhere" } }, renderer);
+  expect(jobs).toBe(1);
+  origin.commit({
+    "app/.argocd-source.yaml":
+      "directory: {disableExtensionFilter: true, include: '{a.*,b.*}'}\nrepoURL: https://evil.example.com\n",
+    "app/.argocd-source-two.yaml": "directory: {include: 'b.*'}\n",
+  });
+  expect((await render({ context: { appName: "one" } }, renderer)).names).toEqual(["a", "b"]);
+  expect((await render({ context: { appName: "two" } }, renderer)).names).toEqual(["b"]);
+});
+
+it.each([
+  {
+    name: "values before parameters",
+    helm: { values: "text: a", parameters: [{ name: "text", value: "b" }] },
+    want: { text: "b" },
+  },
+  {
+    name: "valuesObject instead of values",
+    helm: { values: "text: a", valuesObject: { text: "o" } },
+    want: { text: "o" },
+  },
+  {
+    name: "commas of a parameter as they are",
+    helm: { parameters: [{ name: "text", value: "a,b=c" }] },
+    want: { text: "a,b=c" },
+  },
+  {
+    name: "texts that look like numbers",
+    helm: { parameters: [{ name: "text", value: "1", forceString: true }] },
+    want: { text: "1" },
+  },
+  {
+    name: "files as parameters",
+    helm: { fileParameters: [{ name: "file", path: "/note,a.txt" }] },
+    want: { file: "noted, a=b" },
+  },
+  {
+    name: "files of globs, one of them in its own place",
+    helm: { valueFiles: ["/env/**/*.yaml", "/env/a.yaml"] },
+    want: { text: "a" },
+  },
+])("gives a chart $name", async ({ helm, want }) => {
+  origin.commit({
+    ...chart,
+    "note,a.txt": "noted, a=b",
+    "env/a.yaml": "text: a\n",
+    "env/deep/z.yaml": "text: z\n",
+    "env/link": "",
+  });
+  expect((await render({ helm })).objects[0].data).toMatchObject(want);
+});
+
+it.each([
+  {
+    name: "a value file that is missing",
+    source: { helm: { valueFiles: ["none.yaml"] } },
+    want: /valueFiles.*open none\.yaml: no such file/,
+  },
+  {
+    name: "a glob without files",
+    source: { helm: { valueFiles: ["none*.yaml"] } },
+    want: /values file glob "none\*\.yaml" matched no files/,
+  },
+  {
+    name: "a value file outside",
+    source: { helm: { valueFiles: ["../../x.yaml"] } },
+    want: /resolved to outside repository root/,
+  },
+  {
+    name: "a value file of another scheme",
+    source: { helm: { valueFiles: ["file:///etc/passwd"] } },
+    want: /URL scheme 'file' is not allowed/,
+  },
+  {
+    name: "two blocks",
+    source: { helm: {}, kustomize: {} },
+    want: /multiple application sources defined: Kustomize,Helm/,
+  },
+  { name: "a path that is not there", source: { path: "nope" }, want: /nope: app path does not exist/ },
+])("refuses $name", async ({ source, want }) => {
+  origin.commit(chart);
+  await expect(render(source)).rejects.toThrow(want);
+});
+
+it("edits a kustomization as the application says, over what its file says", async () => {
+  origin.commit({
+    "app/kustomization.yaml":
+      "resources: [pod.yaml]\nimages: [{name: nginx, newTag: '1'}, {name: other, newTag: '2'}]\ncommonLabels: {team: file}\n",
+    "app/pod.yaml":
+      "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: nginx}, {name: b, image: other}]}\n",
+  });
+  const images = ["nginx=registry.example.com:5000/web/nginx:*", "third@sha256:abc"];
+  const kustomize = {
+    images,
+    nameSuffix: "-x",
+    namespace: "ns",
+    commonLabels: { team: "app" },
+    forceCommonLabels: true,
+  };
+  const { objects, type } = await render({ kustomize });
+  expect(type).toBe("Kustomize");
+  expect(objects[0]).toMatchObject({
+    metadata: { name: "p-x", namespace: "ns", labels: { team: "app" } },
+    spec: { containers: [{ image: "registry.example.com:5000/web/nginx:1" }, { image: "other:2" }] },
+  });
+  await expect(render({ kustomize: { commonLabels: { team: "app" } } })).rejects.toThrow(
+    "label team already in kustomization file",
+  );
+});
+
+it("follows symbolic links inside the repository, and refuses those that leave it", async () => {
+  origin.commit({ ...chart, "shared/values.yaml": "name: shared\n", "plain/a.yaml": configMap("a") });
+  const link = (target: string, path: string) => {
+    symlinkSync(target, join(folder.path, "source", path));
+    origin.git("add", path);
+    origin.git("commit", "--quiet", "--message", path);
+  };
+  link("../shared/values.yaml", "app/values-linked.yaml");
+  link("../shared/none.yaml", "plain/dangling.yaml");
+  link("a.yaml", "plain/b.yaml");
+  link("plain", "same");
+  expect((await render({ helm: { valueFiles: ["values-linked.yaml"] } })).names).toEqual(["shop-shared"]);
+  expect((await render({ path: "plain" })).names).toEqual(["a", "a"]);
+  expect((await render({ path: "same" })).names).toEqual(["a", "a"]);
+  link("../../outside.yaml", "plain/out.yaml");
+  await expect(render({ path: "plain" })).rejects.toThrow(/out-of-bounds symlinks.*plain\/out\.yaml/);
+  link("/etc/passwd", "app/templates/etc.yaml");
+  await expect(render()).rejects.toThrow(/out-of-bounds symlinks.*app\/templates\/etc\.yaml/);
+  link("loop.yaml", "shared/loop.yaml");
+  await expect(render({ path: "shared" })).rejects.toThrow(/too many levels of symbolic links/);
+});
+
+it("says which lookups are not there, by name", async () => {
+  origin.commit({ "app/kustomization.yaml": "resources: ['https://example.com/base.git//x?ref=v1']\n" });
+  await expect(render()).rejects.toThrow(/remote base https:\/\/example\.com\/base\.git.*not implemented/);
+  origin.commit({ ...chart, "app/kustomization.yaml": null });
+  await expect(render({ helm: { valueFiles: ["https://example.com/v.yaml"] } })).rejects.toThrow(/value file by URL/);
+});
+
+it("asks outside for bases and values, renders once for equal answers, and anew for others", async () => {
+  let version = "1";
+  const found = (files: Record<string, string>): OutsideFound => ({
+    kind: "folder",
+    id: `top-${version}`,
+    version,
+    objects: {
+      entries: async () =>
+        Object.keys(files).map((name) => ({ name, kind: "blob" as const, id: `${name}-${version}` })),
+      blob: async (id) => Buffer.from(files[id.replace(/-\d+$/, "")] ?? ""),
+    },
+  });
+  const renderer = createRenderer({
+    pool,
+    cache: memoryCache(),
+    outside: {
+      base: async () => found({ "kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": configMap(`v${version}`) }),
+    },
+  });
+  origin.commit({ "app/kustomization.yaml": "resources: ['https://example.com/base.git//x?ref=v1']\n" });
+  expect((await render({}, renderer)).names).toEqual(["v1"]);
+  const before = jobs;
+  await render({}, renderer);
+  expect(jobs).toBe(before);
+  version = "2";
+  expect((await render({}, renderer)).names).toEqual(["v2"]);
 });
