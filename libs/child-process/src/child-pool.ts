@@ -21,6 +21,8 @@ export interface ChildPoolOptions {
   readonly size: number;
   /** V8 heap of a child, in MiB. */
   readonly heapMb: number;
+  /** Stack of a child, in MiB, as far as the system lets it have that; absent: Node's default of about one. */
+  readonly stackMb?: number;
   /** Resident memory at which a child is killed, in MiB; buffers count here and not in the heap. */
   readonly rssMb: number;
   /** Milliseconds for one job. */
@@ -89,6 +91,22 @@ const KEPT_STDERR = 4096;
 /** CPU seconds after which the kernel ends a child, so that an endless loop does not outlive a killed parent for ever. */
 const CPU_SECONDS = 900;
 const PAGE_BYTES = 4096;
+/**
+ * Starts the program `$1` under the kernel's limits. V8 believes what it is told about the stack and the process dies where that
+ * is not true, so it is told what the system really gives, less what V8 does not count itself.
+ */
+const LAUNCH = `ulimit -t ${CPU_SECONDS}
+if [ "$0" -gt 0 ]; then
+  ulimit -S -s "$0" 2>/dev/null
+  have=$(ulimit -s)
+  case $have in unlimited) have=$0 ;; esac
+  [ "$have" -gt "$0" ] && have=$0
+  node=$1
+  shift
+  [ "$have" -gt 4096 ] && set -- --stack-size=$((have - 2048)) "$@"
+  set -- "$node" "$@"
+fi
+exec "$@"`;
 
 /** Resident bytes of a process, or undefined where the system has no /proc. */
 async function residentBytes(pid: number): Promise<number | undefined> {
@@ -113,7 +131,7 @@ export function createChildPool<Request, Result>(options: ChildPoolOptions): Chi
   function start(): Child {
     const node = options.execPath ?? process.execPath;
     const args = [`--max-old-space-size=${heapMb}`, ...(entry.execArgv ?? []), entry.path, ...(entry.args ?? [])];
-    const child = spawn("/bin/sh", ["-c", `ulimit -t ${CPU_SECONDS}; exec "$@"`, "sh", node, ...args], {
+    const child = spawn("/bin/sh", ["-c", LAUNCH, String((options.stackMb ?? 0) * 1024), node, ...args], {
       stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
       env: { PATH: "/usr/local/bin:/usr/bin:/bin", ...options.env },
     });

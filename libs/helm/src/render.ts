@@ -46,6 +46,8 @@ export interface RenderOptions {
   readonly lookup?: Lookup;
   readonly environment: Environment;
   readonly fuel?: Fuel;
+  /** How deep templates may be inside one another, for a stack that is larger than Node's own. */
+  readonly depth?: number;
   /** Told what Helm would warn of. */
   readonly warn?: (message: string) => void;
 }
@@ -125,7 +127,8 @@ export function renderChart(source: Chart, values: Values, options: RenderOption
     ["Service", "Helm"],
   ]);
   const capabilities = capabilitiesValue(kube, options.apiVersions ?? []);
-  const fuel = options.fuel ?? { steps: 20_000_000, size: limits.renderOutputBytes };
+  const { fuel: own, depth } = options;
+  const fuel = own ?? { steps: 20_000_000, size: limits.renderOutputBytes, ...(depth ? { depth } : {}) };
   const lookup = (...query: Parameters<Lookup>): GoValue => fromPlain(options.lookup?.(...query) ?? {});
   const rendered = limited(chart.name, () =>
     withContext({ environment, lookup, including: new Map() }, () =>

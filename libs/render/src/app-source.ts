@@ -47,23 +47,25 @@ export interface RenderMachine {
   readonly ask: Ask;
   /** Time and random bytes that templates ask for. */
   readonly environment: Environment;
+  /** How deep templates may be inside one another; absent: what Node's own stack holds. */
+  readonly depth?: number;
 }
 
 /** Renders a source of an Application. What it looks at comes through `ask`, and is told in the result. */
-export function renderApplicationSource(job: RenderJob, { store, ask, environment }: RenderMachine): RenderResult {
+export function renderApplicationSource(job: RenderJob, machine: RenderMachine): RenderResult {
   const files = new Map<string, string>();
   const values = new Map<string, string>();
   const later: Question[] = [];
   const asking: Ask = (question) => {
     try {
-      return ask(question);
+      return machine.ask(question);
     } catch (error) {
       // Kept here, as an engine may take a file that cannot be read for one that is not there.
       if (error instanceof Later) later.push(error.question);
       throw error;
     }
   };
-  const run = new Run(job, { store, ask: asking, environment }, files, values);
+  const run = new Run(job, { ...machine, ask: asking }, files, values);
   let result: RenderResult | undefined;
   let problem: unknown;
   try {
@@ -195,10 +197,11 @@ class Run {
   }
 
   private options(tree: SourceTree, folder: string, source: ApplicationSource, type: SourceType): SourceOptions {
-    const { environment } = this.machine;
-    if (type === "Helm") return { environment, archive: this.archive, ...this.helm(tree, folder, source) };
+    const { environment, depth } = this.machine;
+    const common = { environment, archive: this.archive, ...(depth ? { depth } : {}) };
+    if (type === "Helm") return { ...common, ...this.helm(tree, folder, source) };
     const helm: SourceOptions["helm"] = { releaseName: "release-name" };
-    if (type === "Kustomize") return { environment, archive: this.archive, ...this.kustomize(tree, folder, source) };
+    if (type === "Kustomize") return { ...common, ...this.kustomize(tree, folder, source) };
     return { environment, helm, directory: this.directory(source) };
   }
 

@@ -11,7 +11,7 @@ export function inflateChart(
   chart: HelmChart,
   home: string,
   loader: Loader,
-  { environment, helm, archive }: SourceOptions,
+  { environment, depth, helm, archive }: SourceOptions,
 ): string {
   const { name, version, repo } = chart;
   if (!name) throw new InvalidArgumentError("helmCharts.name", "chart name cannot be empty");
@@ -52,6 +52,7 @@ export function inflateChart(
       : wholeChartAt(tree, folder, archive ? { archive } : {});
   const objects = renderHelm(whole, {
     environment,
+    ...(depth ? { depth } : {}),
     helm: {
       releaseName: chart.releaseName || "release-name",
       files,

@@ -22,17 +22,26 @@ export interface RenderPoolOptions {
   readonly worker: string;
   /** Children at the same time; default 2. */
   readonly size?: number;
+  /** Milliseconds for one render; default as in the limits. */
+  readonly deadline?: number;
   readonly log: Logger;
 }
 
 /** Render children with limits of memory, time and output. */
-export function createRenderPool({ worker, size = 2, log }: RenderPoolOptions): RenderPool {
+export function createRenderPool({
+  worker,
+  size = 2,
+  deadline = limits.renderMilliseconds,
+  log,
+}: RenderPoolOptions): RenderPool {
   const pool: ChildPool<RenderJob, RenderResult> = createChildPool<RenderJob, RenderResult>({
     entry: { path: worker },
     size,
     heapMb: 256,
     rssMb: 512,
-    deadlineMs: limits.renderMilliseconds,
+    // Helm lets a template include itself a thousand times.
+    stackMb: 64,
+    deadlineMs: deadline,
     maxOutputBytes: 2 * limits.renderOutputBytes,
     env: {},
     log,

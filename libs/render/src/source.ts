@@ -61,6 +61,8 @@ export type KustomizeOptions = Pick<BuildOptions, "edit" | "remote" | "loadRestr
 
 export interface SourceOptions {
   readonly environment: Environment;
+  /** How deep templates may be inside one another; absent: what Node's own stack holds. */
+  readonly depth?: number;
   readonly helm: HelmOptions;
   readonly directory?: DirectoryOptions;
   readonly kustomize?: KustomizeOptions;
@@ -168,13 +170,14 @@ function* filesBelow(tree: SourceTree, folder: string, into = true, depth = 0): 
 }
 
 /** Objects of a chart: CRDs where asked for, manifests in the order of installation, then hooks. */
-export function renderHelm(chart: Chart, { helm, environment, readFile }: SourceOptions): RenderedObject[] {
+export function renderHelm(chart: Chart, { helm, environment, depth, readFile }: SourceOptions): RenderedObject[] {
   const { releaseName, namespace, kubeVersion, apiVersions, includeCrds, skipTests, skipHooks, skipSchemaValidation } =
     helm;
   const values = readValueSources({ ...helm, ...(readFile ? { readFile } : {}) });
   const rendered = renderChart(chart, values, {
     releaseName,
     environment,
+    ...(depth ? { depth } : {}),
     ...(namespace ? { namespace } : {}),
     ...(kubeVersion ? { kubeVersion } : {}),
     ...(apiVersions ? { apiVersions } : {}),

@@ -14,6 +14,8 @@ export interface Fuel {
   readonly steps: number;
   /** Characters of any one text, the output among them, and elements of any one list. */
   readonly size: number;
+  /** Templates, branches and loops inside one another, as far as the stack holds them. */
+  readonly depth?: number;
 }
 
 export const defaultFuel: Fuel = { steps: 20_000_000, size: 64 << 20 };
@@ -46,7 +48,7 @@ export type Signal = 0 | 1 | 2;
 export type Exec = (state: State, vars: GoValue[], dot: GoValue) => Signal;
 export type Eval = (state: State, vars: GoValue[], dot: GoValue) => GoValue;
 
-/** Depth of a run at most; a template counts {@link TEMPLATE_WEIGHT}, a branch or loop one. */
+/** Depth of a run at most where its fuel names none, for a stack of Node's own size; a template counts {@link TEMPLATE_WEIGHT}, a branch or loop one. */
 const MAX_DEPTH = 1600;
 export const TEMPLATE_WEIGHT = 4;
 
@@ -57,6 +59,7 @@ export class State {
   node: Node | undefined;
   template = "";
   depth = 0;
+  readonly maxDepth: number;
   steps: number;
   readonly size: number;
   /** Whatever functions of the embedder keep for one run. */
@@ -69,6 +72,7 @@ export class State {
   ) {
     this.steps = fuel.steps;
     this.size = fuel.size;
+    this.maxDepth = fuel.depth ?? MAX_DEPTH;
   }
 
   fail(message: string, cause?: unknown): never {
@@ -92,7 +96,7 @@ export class State {
   /** Goes deeper: into a template, a branch or a loop. The JavaScript stack is never filled, since V8 may end the process then. */
   enter(weight: number): void {
     this.depth += weight;
-    if (this.depth > MAX_DEPTH) this.stop("templates call each other too deeply");
+    if (this.depth > this.maxDepth) this.stop("templates call each other too deeply");
   }
 
   /** Refuses a text or list of that size before it is built. */
