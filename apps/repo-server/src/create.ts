@@ -10,16 +10,20 @@ import {
   createRenderer,
   type ManifestService,
   type RenderPool,
+  type RenderRequest,
+  type RenderResponse,
   type RevisionMetadata,
   type Root,
 } from "@tiphys/render";
 import { types } from "@tiphys/resources";
+import type { ServedService } from "@tiphys/rpc";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
 import { chartCredentialsFor, chartRepositoryNamed } from "./chart-secrets.js";
 import { createOutside } from "./outside.js";
 import { type CredentialSources, credentialsFor, isListedRepository, SECRET_TYPE_LABEL } from "./repository-secrets.js";
-import { createSourceRoots } from "./source-root.js";
+import { createSourceRoots, type OpenedSource, type OpenOptions } from "./source-root.js";
+import { serveStock } from "./stock/service.js";
 import { reportUnusedSecrets } from "./unused-secrets.js";
 
 export interface RepoServerDeps {
@@ -40,6 +44,8 @@ export interface RepoServerDeps {
 
 export interface RepoServer extends Service {
   readonly api: ManifestService;
+  /** `repository.RepoServerService`, as Argo CD's parts call it. */
+  readonly stock: ServedService;
 }
 
 /** Repositories and rendering. Credentials are read here and go nowhere else. */
@@ -109,47 +115,59 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     return { revision, author, date: date.toISOString(), message, tags, change: changeOfCommit(message) ?? "" };
   };
 
+  const openingOf = (request: RenderRequest, signal: AbortSignal | undefined): OpenOptions => ({
+    maxAge: request.maxAgeMilliseconds,
+    noCache: request.noCache,
+    project: request.application.project,
+    signal,
+  });
+  const renderOpened = async (
+    request: RenderRequest,
+    { repository, revision, root: ownRoot }: OpenedSource,
+    signal: AbortSignal | undefined,
+  ): Promise<RenderResponse> => {
+    const { source, application, cluster, noCache } = request;
+    const { chart } = source;
+    const opening = openingOf(request, signal);
+    const roots: Record<string, Root> = { "": ownRoot };
+    for (const [name, reference] of Object.entries(request.references)) {
+      const { root } = await open({ repoURL: reference.repoUrl, revision: reference.revision }, opening);
+      roots[name] = root;
+    }
+    const rendered = await renderer.render(
+      {
+        // A chart is at the top of what is fetched, whatever the path says.
+        source: chart ? { ...source, path: "" } : source,
+        roots,
+        context: {
+          appName: application.name,
+          namespace: application.namespace,
+          project: application.project,
+          revision,
+          repoURL: source.repoURL,
+          path: source.path ?? "",
+          targetRevision: source.targetRevision ?? "",
+          kubeVersion: cluster.kubeVersion,
+          apiVersions: cluster.apiVersions,
+        },
+        noCache,
+      },
+      signal,
+    );
+    return { revision, ...rendered, commit: repository && (await metadata(repository, revision)) };
+  };
+
   const api: ManifestService = {
     async render(request, options) {
-      const { source, application, cluster, maxAgeMilliseconds, noCache } = request;
-      const { chart, helm } = source;
-      const opening = { maxAge: maxAgeMilliseconds, noCache, project: application.project, signal: options?.signal };
-      const own = await open(
-        {
-          repoURL: source.repoURL,
-          revision: request.revision,
-          ...(chart ? { chart } : {}),
-          ...(helm?.passCredentials ? { passCredentials: true } : {}),
-        },
-        opening,
-      );
-      const { repository, revision } = own;
-      const roots: Record<string, Root> = { "": own.root };
-      for (const [name, reference] of Object.entries(request.references)) {
-        const { root } = await open({ repoURL: reference.repoUrl, revision: reference.revision }, opening);
-        roots[name] = root;
-      }
-      const rendered = await renderer.render(
-        {
-          // A chart is at the top of what is fetched, whatever the path says.
-          source: chart ? { ...source, path: "" } : source,
-          roots,
-          context: {
-            appName: application.name,
-            namespace: application.namespace,
-            project: application.project,
-            revision,
-            repoURL: source.repoURL,
-            path: source.path ?? "",
-            targetRevision: source.targetRevision ?? "",
-            kubeVersion: cluster.kubeVersion,
-            apiVersions: cluster.apiVersions,
-          },
-          noCache,
-        },
-        options?.signal,
-      );
-      return { revision, ...rendered, commit: repository && (await metadata(repository, revision)) };
+      const { chart, helm, repoURL } = request.source;
+      const address = {
+        repoURL,
+        revision: request.revision,
+        ...(chart ? { chart } : {}),
+        ...(helm?.passCredentials ? { passCredentials: true } : {}),
+      };
+      const own = await open(address, openingOf(request, options?.signal));
+      return renderOpened(request, own, options?.signal);
     },
     async resolveRevision(request) {
       const repository = await repositories.open(request.repoUrl);
@@ -178,17 +196,20 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
   };
   const tracked = <T>(work: Promise<T>) => clock.track(work);
 
+  const trackedApi: ManifestService = {
+    render: (request, options) => tracked(api.render(request, options)),
+    resolveRevision: (request) => tracked(api.resolveRevision(request)),
+    listRefs: (request) => tracked(api.listRefs(request)),
+    revisionMetadata: (request) => tracked(api.revisionMetadata(request)),
+    testRepository: (request) => tracked(api.testRepository(request)),
+  };
+
   let running = false;
   let endReport = () => {};
   return {
     name: "repo-server",
-    api: {
-      render: (request, options) => tracked(api.render(request, options)),
-      resolveRevision: (request) => tracked(api.resolveRevision(request)),
-      listRefs: (request) => tracked(api.listRefs(request)),
-      revisionMetadata: (request) => tracked(api.revisionMetadata(request)),
-      testRepository: (request) => tracked(api.testRepository(request)),
-    },
+    stock: serveStock({ api: trackedApi, open, renderOpened, repositories, charts }),
+    api: trackedApi,
     async start() {
       await Promise.all([secrets.synced, configMaps.synced]);
       endReport = reportUnusedSecrets(secrets, namespace, { log, metrics });

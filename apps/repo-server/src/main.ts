@@ -19,6 +19,6 @@ await serviceMain(
       searchPath: process.env["PATH"] ?? "",
       pool,
     });
-    return { service, rpc: [serveManifests(service.api)] };
+    return { service, rpc: [serveManifests(service.api), service.stock] };
   },
 );

@@ -42,8 +42,10 @@ export const kindOfSource = ({ repoURL, chart }: Pick<SourceAddress, "repoURL" |
 
 const UNPACKED_KEPT = 20;
 
+export type OpenSource = (address: SourceAddress, options: OpenOptions) => Promise<OpenedSource>;
+
 /** Opens sources. Artifacts are unpacked once and kept while they are in use. */
-export function createSourceRoots({ repositories, charts }: SourceRootDeps) {
+export function createSourceRoots({ repositories, charts }: SourceRootDeps): OpenSource {
   const unpacked = new Map<string, Promise<{ id: string; objects: Objects }>>();
 
   async function artifactRoot({ repoURL, revision }: SourceAddress, options: OpenOptions): Promise<OpenedSource> {
