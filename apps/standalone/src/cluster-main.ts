@@ -6,7 +6,7 @@ import { InvalidArgumentError } from "@tiphys/errors";
 import { clusterAdmin, pooledRandom } from "@tiphys/identity";
 import { createFileJournal } from "@tiphys/journal";
 import { createInformers } from "@tiphys/kube";
-import { createKubeControllers } from "@tiphys/kube-controllers";
+import { controllerRoles, createKubeControllers, ensureRoles, sharedReader } from "@tiphys/kube-controllers";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import { createClusterResolver, reachThrough } from "@tiphys/node-runtime";
 import { allCrds } from "@tiphys/resources";
@@ -28,10 +28,21 @@ const log = createLogger({ service: "cluster", level: "warn" });
 const metrics = createMetrics();
 const ports = await stablePorts(data);
 const kube = await createEmbeddedKube({ dir: join(data, "cluster"), clock, random, log, crds: allCrds });
-const informers = createInformers({ client: kube.client(clusterAdmin), clock, log });
+await ensureRoles(kube.client(clusterAdmin), controllerRoles());
+const informers = createInformers({ client: kube.client(sharedReader), clock, log });
+const admin = kube.client(clusterAdmin);
 const journal = await createFileJournal({ dir: join(data, "journal"), clock, log });
 const { rootCa } = kube;
-const controllers = createKubeControllers({ informers, clock, log, metrics, journal, random, rootCa });
+const controllers = createKubeControllers({
+  informers,
+  identities: true,
+  clock,
+  log,
+  metrics,
+  journal,
+  random,
+  rootCa,
+});
 const server: Service = {
   name: "api",
   async start() {
@@ -41,8 +52,8 @@ const server: Service = {
     const credentials = await kubeletCredentials(data, clock);
     const kubeletClientCa = join(data, "kubelet-client-ca.crt");
     await writeFile(kubeletClientCa, credentials.ca);
-    kube.registerLogSource("", kubeletLogs(informers.client, credentials));
-    kube.registerNode("", (node) => kubeletConnection(informers.client, node, credentials));
+    kube.registerLogSource("", kubeletLogs(admin, credentials));
+    kube.registerNode("", (node) => kubeletConnection(admin, node, credentials));
     kube.registerNetwork(reachThrough(createClusterResolver({ informers })));
     console.log(JSON.stringify({ kubeconfig: path, kubeletClientCa }));
   },

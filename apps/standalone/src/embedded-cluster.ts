@@ -7,9 +7,14 @@ import { clusterAdmin, nodePrincipal, type RandomBytes } from "@tiphys/identity"
 import { createFileJournal, type Journal } from "@tiphys/journal";
 import { createInformers, type Informers } from "@tiphys/kube";
 import {
+  actingAs,
+  controllerPrincipal,
+  controllerRoles,
   createGatewayStatusController,
   createIngressStatusController,
   createKubeControllers,
+  ensureRoles,
+  sharedReader,
 } from "@tiphys/kube-controllers";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import {
@@ -82,14 +87,19 @@ export async function startCluster(options: ClusterOptions, { run, stops }: Runn
   stops.push(() => listener.close());
   await writeFile(join(folder, "kubeconfig"), listener.kubeconfig, { mode: 0o600 });
 
+  // The administrator installs; controllers act as their own accounts over caches that one reader fills.
   const client = kube.client(clusterAdmin);
-  const informers = createInformers({ client, clock, log });
+  await ensureRoles(client, controllerRoles());
+  const reading = createInformers({ client: kube.client(sharedReader), clock, log });
+  const informers = actingAs(reading, clusterAdmin);
+  const ofProxy = actingAs(reading, controllerPrincipal("tiphys-ingress-controller"));
   stops.push(() => informers.stop());
   const journal = await createFileJournal({ dir: join(folder, "journal"), clock, log });
   stops.push(() => journal.close());
   await run(
     createKubeControllers({
-      informers,
+      informers: reading,
+      identities: true,
       clock,
       log: log.with({ service: "kube-controllers" }),
       metrics,
@@ -120,13 +130,13 @@ export async function startCluster(options: ClusterOptions, { run, stops }: Runn
   });
   await run(proxy);
   traffic = () => proxy.stats();
-  await ensureProxyClasses(client, { gateways: proxy.gateways !== undefined });
+  await ensureProxyClasses(ofProxy.client, { gateways: proxy.gateways !== undefined });
   if (proxy.gateways) {
     const state = proxy.gateways;
     const where = { controllerName: GATEWAY_CONTROLLER, address: "127.0.0.1" };
-    await run(createGatewayStatusController({ informers, clock, journal, log, metrics, state, ...where }));
+    await run(createGatewayStatusController({ informers: ofProxy, clock, journal, log, metrics, state, ...where }));
   }
-  await run(createIngressStatusController({ informers, clock, journal, log, metrics, hostname: "localhost" }));
+  await run(createIngressStatusController({ informers: ofProxy, clock, journal, log, metrics, hostname: "localhost" }));
 
   const spawner = createSpawner({ log });
   stops.push(() => spawner.stop());

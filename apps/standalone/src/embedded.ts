@@ -134,6 +134,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       consoleFolder: join(bundles, "console/dist"),
       encoded: options.encoded ?? false,
     });
+    // Applications may hold objects of any kind, and Sensors make whatever they name: services are not held to less yet.
+    log.info("the suite's services act as the cluster's administrator", {
+      services: suite.services.map(({ name }) => name),
+      see: "docs/compatibility.md",
+    });
     for (const service of suite.services) await run(service);
     const kubeconfig = join(data, "kubeconfig");
     return { suite, informers, kubeconfig, ingressUrl: home.ingressUrl, clusters: [home, ...others], stop };

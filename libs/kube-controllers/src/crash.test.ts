@@ -2,22 +2,25 @@ import { randomBytes } from "node:crypto";
 import { virtualClock } from "@tiphys/clock";
 import { clusterAdmin } from "@tiphys/identity";
 import { createMemoryJournal } from "@tiphys/journal";
-import { createInformers } from "@tiphys/kube";
 import { createEmbeddedKube, type EmbeddedKube } from "@tiphys/kube-embedded";
 import { type KubeObject, types } from "@tiphys/resources";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { createSimulatedKubelet } from "@tiphys/testing";
 import { createKubeControllers } from "./index.js";
+import { ownIdentities } from "./testing/own-identities.js";
 
 const clock = virtualClock(new Date("2026-01-01T00:00:00Z"));
 const LIFE_MS = 30_000;
 
 /** One life of the controllers over a cluster that outlives them; `killPoint` may end it early. */
 async function life(kube: EmbeddedKube, killPoint?: (name: string) => void): Promise<void> {
-  const informers = createInformers({ client: kube.client(clusterAdmin), clock, log: silentLogger });
-  const deps = { informers, clock, log: silentLogger };
+  const identities = await ownIdentities(kube, clock);
+  const { informers } = identities;
+  const deps = { informers: identities.admin, clock, log: silentLogger };
   const controllers = createKubeControllers({
     ...deps,
+    informers,
+    identities: true,
     metrics: noMetrics,
     journal: createMemoryJournal(),
     random: randomBytes,
@@ -30,6 +33,7 @@ async function life(kube: EmbeddedKube, killPoint?: (name: string) => void): Pro
   await controllers.stop();
   await kubelet.stop();
   await informers.stop();
+  identities.check();
 }
 
 const labels = { app: "web" };

@@ -10,6 +10,7 @@ import { cronJobReconciler } from "./cron-job/reconciler.js";
 import { deploymentReconciler } from "./deployment/reconciler.js";
 import { endpointSliceReconciler, servicesOfPods } from "./endpoint-slices.js";
 import { endpointsMirrorReconciler, mirrorWatches } from "./endpoints-mirror.js";
+import { actingAs, type ControllerName, controllerPrincipal, routed, schedulerPrincipal } from "./identities.js";
 import {
   isStrayCandidate,
   jobReconciler,
@@ -33,6 +34,9 @@ import {
   volumes,
 } from "./volume-protection.js";
 
+/** What managedFields call these controllers, as the originals' process is called. */
+const MANAGER = "kube-controller-manager";
+
 export interface KubeControllersDeps {
   readonly informers: Informers;
   readonly clock: Clock;
@@ -42,6 +46,11 @@ export interface KubeControllersDeps {
   readonly random: RandomBytes;
   /** PEM of the API server's CA, for ConfigMap kube-root-ca.crt in every namespace. Absent: none is made. */
   readonly rootCa?: string;
+  /**
+   * Every controller acts as the service account that the original has for it, within that account's roles and
+   * {@link controllerRoles}. Absent: as whoever the informers' client acts.
+   */
+  readonly identities?: boolean;
   /** False where another scheduler is at work. */
   readonly scheduler?: boolean;
   readonly killPoint?: (name: string) => void;
@@ -50,11 +59,15 @@ export interface KubeControllersDeps {
 /** The controllers that make the embedded API server a cluster: workloads, endpoints, namespaces, scheduling. */
 export function createKubeControllers(deps: KubeControllersDeps): Service {
   const { informers } = deps;
+  const as = (name: ControllerName | "kube-scheduler"): Informers =>
+    deps.identities
+      ? actingAs(informers, name === "kube-scheduler" ? schedulerPrincipal : controllerPrincipal(name))
+      : informers;
   const recorders: EventRecorder[] = [];
   const controllers: RunningController[] = [];
 
-  function recorder(component: string): EventRecorder {
-    const events = createEventRecorder({ ...deps, client: informers.client, component });
+  function recorder(component: string, { client }: Informers, fieldManager = MANAGER): EventRecorder {
+    const events = createEventRecorder({ ...deps, client, component, fieldManager });
     recorders.push(events);
     return events;
   }
@@ -62,20 +75,21 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
   function add<State, Action, Fact>(
     name: string,
     resource: ResourceType,
+    acting: Informers,
     component: string | EventRecorder,
-    make: (events: EventRecorder) => Reconciler<State, Action, Fact>,
+    make: (parts: { informers: Informers; events: EventRecorder }) => Reconciler<State, Action, Fact>,
     watches: readonly Watch[],
     more: { workers?: number; concerns?: (object: KubeObject) => boolean; rank?: (key: ObjectKey) => number } = {},
   ): void {
-    const events = typeof component === "string" ? recorder(component) : component;
+    const events = typeof component === "string" ? recorder(component, acting) : component;
     controllers.push(
       createController<State, Action, Fact>({
         name,
         resource,
         statusSubresource: true,
         annotationsWithStatus: resource === types.deployments,
-        reconciler: make(events),
-        informers,
+        reconciler: make({ informers: acting, events }),
+        informers: acting,
         watches,
         clock: deps.clock,
         journal: deps.journal,
@@ -91,79 +105,102 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
   add(
     "deployments",
     types.deployments,
+    as("deployment-controller"),
     "deployment-controller",
-    (events) => deploymentReconciler({ informers, events }),
+    (parts) => deploymentReconciler(parts),
     [owned(types.replicaSets), podsOfDeployments(informers)],
   );
   add(
     "replicasets",
     types.replicaSets,
+    as("replicaset-controller"),
     "replicaset-controller",
-    (events) => replicaSetReconciler({ informers, events, kind: replicaSetKind }),
+    (parts) => replicaSetReconciler({ ...parts, kind: replicaSetKind }),
     [owned(types.pods), adopters(informers, types.replicaSets, replicaSetKind)],
   );
   add(
     "replicationcontrollers",
     types.replicationControllers,
+    as("replication-controller"),
     "replication-controller",
-    (events) => replicaSetReconciler({ informers, events, kind: replicationControllerKind }),
+    (parts) => replicaSetReconciler({ ...parts, kind: replicationControllerKind }),
     [owned(types.pods), adopters(informers, types.replicationControllers, replicationControllerKind)],
   );
-  add("jobs", types.jobs, "job-controller", (events) => jobReconciler({ informers, events }), [
+  add("jobs", types.jobs, as("job-controller"), "job-controller", jobReconciler, [
     owned(types.pods),
     jobsOfOrphans(informers),
   ]);
-  add("cronjobs", types.cronJobs, "cronjob-controller", (events) => cronJobReconciler({ informers, events }), [
+  add("cronjobs", types.cronJobs, as("cronjob-controller"), "cronjob-controller", cronJobReconciler, [
     owned(types.jobs),
   ]);
   add(
     "straypods",
     types.pods,
+    as("job-controller"),
     "job-controller",
-    (events) => strayPodReconciler({ informers, events }),
+    strayPodReconciler,
     [podsOfEndedJobs(informers)],
     { concerns: isStrayCandidate },
   );
   add(
     "endpointslices",
     types.services,
+    withClient(as("endpointslice-controller"), types.endpoints, as("endpoint-controller")),
     "endpoint-slice-controller",
-    (events) => endpointSliceReconciler({ informers, events }),
+    endpointSliceReconciler,
     [owned(types.endpointSlices), servicesOfPods(informers), sameName(types.endpoints)],
   );
   add(
     "endpointsmirror",
     types.endpoints,
+    as("endpointslicemirroring-controller"),
     "endpoint-slice-mirroring-controller",
-    (events) => endpointsMirrorReconciler({ informers, events }),
+    endpointsMirrorReconciler,
     mirrorWatches,
   );
-  add("namespaces", types.namespaces, "namespace-controller", () => namespaceReconciler({ informers }), []);
+  add("namespaces", types.namespaces, as("namespace-controller"), "namespace-controller", namespaceReconciler, []);
   add(
     "namespacedefaults",
     types.namespaces,
+    withClient(as("service-account-controller"), types.configMaps, as("root-ca-cert-publisher")),
     "serviceaccount-controller",
-    (events) => namespaceDefaultsReconciler({ informers, events, rootCa: deps.rootCa }),
+    (parts) => namespaceDefaultsReconciler({ ...parts, rootCa: deps.rootCa }),
     [inNamespace(types.serviceAccounts, "default"), inNamespace(types.configMaps, "kube-root-ca.crt")],
   );
-  add("claimprotection", volumeClaims, "pvc-protection-controller", () => claimProtection(informers), claimWatches);
-  add("volumeprotection", volumes, "pv-protection-controller", () => volumeProtection(informers), []);
+  const ofClaims = as("pvc-protection-controller");
+  add(
+    "claimprotection",
+    volumeClaims,
+    ofClaims,
+    "pvc-protection-controller",
+    () => claimProtection(ofClaims),
+    claimWatches,
+  );
+  const ofVolumes = as("pv-protection-controller");
+  add("volumeprotection", volumes, ofVolumes, "pv-protection-controller", () => volumeProtection(ofVolumes), []);
+  const ofClasses = as("volumeattributesclass-protection-controller");
   add(
     "attributesclassprotection",
     attributesClasses,
+    ofClasses,
     "volumeattributesclass-protection-controller",
-    () => attributesClassProtection(informers),
+    () => attributesClassProtection(ofClasses),
     attributesClassWatches,
   );
-  const lifecycleEvents = recorder("node-controller");
-  const lifecycle = nodeLifecycle({ informers, events: lifecycleEvents, clock: deps.clock });
-  add("nodes", types.nodes, lifecycleEvents, () => lifecycle.reconciler, lifecycle.watches);
-  const orphans = orphanedPods({ informers, events: lifecycleEvents, clock: deps.clock });
-  add("podgc", types.pods, lifecycleEvents, () => orphans.reconciler, orphans.watches, { concerns: orphans.concerns });
+  const ofNodes = as("node-controller");
+  const events = recorder("node-controller", ofNodes);
+  const lifecycle = nodeLifecycle({ informers: ofNodes, events, clock: deps.clock });
+  add("nodes", types.nodes, ofNodes, events, () => lifecycle.reconciler, lifecycle.watches);
+  const collecting = as("pod-garbage-collector");
+  const orphans = orphanedPods({ informers: collecting, events, clock: deps.clock });
+  add("podgc", types.pods, collecting, events, () => orphans.reconciler, orphans.watches, {
+    concerns: orphans.concerns,
+  });
   if (deps.scheduler !== false) {
-    const events = recorder("default-scheduler");
-    const scheduler = createScheduler({ informers, events, clock: deps.clock });
-    add("scheduler", types.pods, events, () => scheduler.reconciler, scheduler.watches, {
+    const acting = as("kube-scheduler");
+    const told = recorder("default-scheduler", acting, "kube-scheduler");
+    const scheduler = createScheduler({ informers: acting, events: told, clock: deps.clock });
+    add("scheduler", types.pods, acting, told, () => scheduler.reconciler, scheduler.watches, {
       workers: 1,
       concerns: waitsForNode,
       rank: scheduler.rank,
@@ -182,6 +219,12 @@ export function createKubeControllers(deps: KubeControllersDeps): Service {
     ready: async () => controllers.map((controller) => controller.ready()).find((reason) => reason !== undefined),
   };
 }
+
+/** `informers` with the client of `other` for what concerns `type`: one pass of ours is two of the originals' controllers. */
+const withClient = (informers: Informers, type: ResourceType, other: Informers): Informers => ({
+  ...informers,
+  client: routed(informers.client, type, other.client),
+});
 
 const sameName = (resource: ResourceType): Watch => ({
   resource,

@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 import { type VirtualClock, virtualClock } from "@tiphys/clock";
 import { clusterAdmin } from "@tiphys/identity";
 import { createMemoryJournal } from "@tiphys/journal";
-import { createInformers, type KubeClient } from "@tiphys/kube";
+import type { KubeClient } from "@tiphys/kube";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import { type Condition, type KubeObject, type ResourceType, types } from "@tiphys/resources";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { createSimulatedKubelet, type SimulatedFate } from "@tiphys/testing";
 import { createKubeControllers } from "./index.js";
+import { ownIdentities } from "./testing/own-identities.js";
 import { attributesClasses, volumeClaims, volumes } from "./volume-protection.js";
 
 const start = new Date("2026-01-01T00:00:00Z");
@@ -26,11 +27,13 @@ async function world(fate?: (pod: KubeObject) => SimulatedFate, nodes = ["n1"]):
   const kube = await createEmbeddedKube({ clock, random: randomBytes, log: silentLogger });
   const client = kube.client(clusterAdmin);
   await client.create(types.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } });
-  const informers = createInformers({ client, clock, log: silentLogger });
+  const identities = await ownIdentities(kube, clock);
+  const { informers } = identities;
   let count = 0;
   const random = (size: number) => Buffer.from(String(count++).padStart(size * 2, "0"), "hex").subarray(0, size);
   const controllers = createKubeControllers({
     informers,
+    identities: true,
     clock,
     log: silentLogger,
     metrics: noMetrics,
@@ -38,7 +41,13 @@ async function world(fate?: (pod: KubeObject) => SimulatedFate, nodes = ["n1"]):
     random,
     rootCa: "PEM",
   });
-  const kubelet = createSimulatedKubelet({ informers, clock, log: silentLogger, nodes, ...(fate ? { fate } : {}) });
+  const kubelet = createSimulatedKubelet({
+    informers: identities.admin,
+    clock,
+    log: silentLogger,
+    nodes,
+    ...(fate ? { fate } : {}),
+  });
   await controllers.start();
   await kubelet.start();
   return {
@@ -56,6 +65,7 @@ async function world(fate?: (pod: KubeObject) => SimulatedFate, nodes = ["n1"]):
       await controllers.stop();
       await informers.stop();
       await kube.stop();
+      identities.check();
     },
   };
 }

@@ -12,6 +12,9 @@ import { SERVER_VERSION } from "./api/version.js";
 
 const PATCH_CONTENT = (patch: Patch): Patch => ({ ...patch, body: plain(patch.body) }) as Patch;
 
+/** Decisions that a client remembers. */
+const REMEMBERED = 10_000;
+
 /** The API without a wire: what goes in is copied, what comes out is frozen, all between is what HTTPS runs too. */
 export function memoryClient(parts: HandlerParts, principal: Principal): KubeClient {
   const superuser = isSuperuser(principal);
@@ -20,9 +23,28 @@ export function memoryClient(parts: HandlerParts, principal: Principal): KubeCli
     if (!kind) throw status.noSuchResource();
     return kind;
   };
+  let decided = new Set<string>();
+  let generation = parts.access.generation;
+  /** Throws the refusal. Controllers ask the same again and again: what roles allow for every name is remembered. */
+  const check = (request: ApiRequest): void => {
+    const { verb, kind, namespace } = request;
+    const subresource = "subresource" in request ? request.subresource : undefined;
+    const key = `${verb} ${kind.collection} ${subresource ?? ""} ${namespace ?? ""}`;
+    if (generation !== parts.access.generation) {
+      generation = parts.access.generation;
+      decided = new Set();
+    }
+    // The name is the namespace there.
+    if (kind.collection !== "/namespaces" && decided.has(key)) return;
+    const attributes = attributesOf(request);
+    if (kind.collection !== "/namespaces" && parts.access.allowsAnyName(principal, attributes)) {
+      if (decided.size >= REMEMBERED) decided.clear();
+      decided.add(key);
+    } else parts.access.check(principal, attributes);
+  };
   const call = async (request: ApiRequest, signal?: AbortSignal): Promise<ApiAnswer> => {
     signal?.throwIfAborted();
-    if (!superuser) parts.access.check(principal, attributesOf(request));
+    if (!superuser) check(request);
     return handle(parts, request);
   };
   const context = (options: WriteOptions = {}): WriteContext => ({

@@ -12,6 +12,8 @@ export interface EventRecorderDeps {
   readonly log: Logger;
   /** Who reports, as `kubectl describe` shows it. */
   readonly component: string;
+  /** Name in managedFields; absent: as the client is called. */
+  readonly fieldManager?: string;
 }
 
 /** Tells users what has happened to an object, as Kubernetes Events. */
@@ -27,7 +29,9 @@ const REMEMBERED = 1000;
 /** The API server refuses longer messages. */
 const LONGEST_MESSAGE = 1024;
 
-export function createEventRecorder({ client, clock, random, log, component }: EventRecorderDeps): EventRecorder {
+export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
+  const { client, clock, random, log, component } = deps;
+  const options = deps.fieldManager === undefined ? {} : { fieldManager: deps.fieldManager };
   const told = new Map<string, { name: string; count: number }>();
   let last: Promise<void> = Promise.resolve();
 
@@ -43,14 +47,14 @@ export function createEventRecorder({ client, clock, random, log, component }: E
     if (known) {
       known.count++;
       const body = { count: known.count, lastTimestamp: now };
-      await client.patch(types.events, { namespace, name: known.name }, { type: "merge", body });
+      await client.patch(types.events, { namespace, name: known.name }, { type: "merge", body }, options);
       return;
     }
     const name = `${regarding.metadata.name.slice(0, 200)}.${Buffer.from(random(8)).toString("hex")}`;
     told.set(same, { name, count: 1 });
     if (told.size > REMEMBERED) told.delete(told.keys().next().value as string);
     const change = regarding.metadata.annotations?.[CHANGE_ANNOTATION];
-    await client.create(types.events, {
+    const event: KubeObject = {
       apiVersion: "v1",
       kind: "Event",
       metadata: { name, namespace, ...(change ? { annotations: { [CHANGE_ANNOTATION]: change } } : {}) },
@@ -71,7 +75,8 @@ export function createEventRecorder({ client, clock, random, log, component }: E
       firstTimestamp: now,
       lastTimestamp: now,
       count: 1,
-    });
+    };
+    await client.create(types.events, event, options);
   }
 
   return {

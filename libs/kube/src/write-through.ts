@@ -1,7 +1,7 @@
 import type { Clock } from "@tiphys/clock";
 import type { KubeObject, ObjectKey, ResourceType } from "@tiphys/resources";
 import { apiVersionOf } from "@tiphys/resources";
-import type { KubeClient, WriteOptions } from "./client.js";
+import type { KubeClient, RequestOptions, WriteOptions } from "./client.js";
 import type { ObjectCache } from "./object-cache.js";
 import { isNotFound } from "./predicates.js";
 
@@ -17,6 +17,7 @@ export function writeThroughClient(
   client: KubeClient,
   clock: Clock,
   cachesOf: (type: ResourceType) => readonly WrittenTo[],
+  reader: KubeClient = client,
 ): KubeClient {
   const seen = (type: ResourceType, object: KubeObject): KubeObject => {
     // Subresources such as scale and binding answer other kinds.
@@ -46,10 +47,11 @@ export function writeThroughClient(
           if (held.length === 0) return;
           // A delete may have removed the object or only marked it, and its answer does not tell: read once.
           try {
-            seen(type, await client.get(type, key, options?.signal ? { signal: options.signal } : {}));
-          } catch (error) {
-            // Any other failure is only of this read: the delete is done, and the watch will tell.
-            if (isNotFound(error)) for (const { cache, uid } of held) cache.forget(key, uid);
+            const left = await readBack(client, reader, type, key, options?.signal ? { signal: options.signal } : {});
+            if (left) seen(type, left);
+            else for (const { cache, uid } of held) cache.forget(key, uid);
+          } catch {
+            // The failure is only of this read: the delete is done, and the watch will tell.
           }
         })(),
       ),
@@ -57,8 +59,29 @@ export function writeThroughClient(
     resources: () => clock.track(client.resources()),
     cluster: () => clock.track(client.cluster()),
     logs: (pod, options, signal) => client.logs(pod, options, signal),
-    as: (principal) => writeThroughClient(client.as(principal), clock, cachesOf),
+    as: (principal) => writeThroughClient(client.as(principal), clock, cachesOf, reader),
   };
+}
+
+/** The object as it is now. Who deletes need not be allowed to get, so others than the reader ask the reader, who may list. */
+async function readBack(
+  client: KubeClient,
+  reader: KubeClient,
+  type: ResourceType,
+  key: ObjectKey,
+  options: RequestOptions,
+): Promise<KubeObject | undefined> {
+  if (client !== reader) {
+    const { namespace, name } = key;
+    const one = { ...(namespace ? { namespace } : {}), fieldSelector: `metadata.name=${name}` };
+    return (await reader.list(type, { ...one, ...options })).items[0];
+  }
+  try {
+    return await client.get(type, key, options);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
 }
 
 function heldBy(caches: readonly WrittenTo[], key: ObjectKey): { cache: ObjectCache; uid: string }[] {

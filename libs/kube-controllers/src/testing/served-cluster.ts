@@ -3,14 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@tiphys/clock";
-import { clusterAdmin } from "@tiphys/identity";
 import { createMemoryJournal } from "@tiphys/journal";
-import { createInformers } from "@tiphys/kube";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import type { KubeObject } from "@tiphys/resources";
 import { createSimulatedNodes, type SimulatedFate } from "@tiphys/simulated-node";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { createKubeControllers } from "../index.js";
+import { ownIdentities } from "./own-identities.js";
 
 /** An embedded cluster with controllers and the simulated node `n1`, served over HTTPS for stock programs. */
 export interface ServedCluster {
@@ -27,9 +26,11 @@ export async function servedCluster(fate?: (pod: KubeObject) => SimulatedFate): 
   const kube = await createEmbeddedKube({ clock, random: randomBytes, log });
   const { kubeconfig } = await kube.listen({ host: "127.0.0.1", port: 0 });
   writeFileSync(join(home, "kubeconfig"), kubeconfig);
-  const informers = createInformers({ client: kube.client(clusterAdmin), clock, log });
+  const identities = await ownIdentities(kube, clock);
+  const { informers } = identities;
   const controllers = createKubeControllers({
     informers,
+    identities: true,
     clock,
     log,
     metrics: noMetrics,
@@ -37,7 +38,14 @@ export async function servedCluster(fate?: (pod: KubeObject) => SimulatedFate): 
     random: randomBytes,
     rootCa: "PEM",
   });
-  const nodes = createSimulatedNodes({ informers, clock, log, names: ["n1"], open: true, ...(fate ? { fate } : {}) });
+  const nodes = createSimulatedNodes({
+    informers: identities.admin,
+    clock,
+    log,
+    names: ["n1"],
+    open: true,
+    ...(fate ? { fate } : {}),
+  });
   await controllers.start();
   await nodes.start();
   return {
@@ -49,6 +57,7 @@ export async function servedCluster(fate?: (pod: KubeObject) => SimulatedFate): 
       await informers.stop();
       await kube.stop();
       rmSync(home, { recursive: true, force: true });
+      identities.check();
     },
   };
 }

@@ -13,6 +13,7 @@ import { createSimulatedNodes, type SimulatedFate, type SimulatedNodesDeps } fro
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { eventually, realClusterKubeconfig, workspaceRoot } from "@tiphys/testing";
 import { createKubeControllers } from "../index.js";
+import { ownIdentities } from "./own-identities.js";
 
 /**
  * A cluster with controllers, a scheduler and simulated nodes, embedded or real: one scenario runs on both and says the
@@ -53,10 +54,13 @@ export async function embeddedWorld(options: WorldOptions = {}): Promise<World> 
   const clock = virtualClock(START);
   const kube = await createEmbeddedKube({ clock, random: randomBytes, log: silentLogger });
   const client = kube.client(clusterAdmin);
-  const informers = createInformers({ client, clock, log: silentLogger });
-  const deps = { informers, clock, log: silentLogger };
+  const identities = await ownIdentities(kube, clock);
+  const { informers } = identities;
+  const deps = { informers: identities.admin, clock, log: silentLogger };
   const controllers = createKubeControllers({
     ...deps,
+    informers,
+    identities: true,
     metrics: noMetrics,
     journal: createMemoryJournal(),
     random: randomBytes,
@@ -77,6 +81,7 @@ export async function embeddedWorld(options: WorldOptions = {}): Promise<World> 
     await controllers.stop();
     await informers.stop();
     await kube.stop();
+    identities.check();
   });
 }
 

@@ -10,6 +10,7 @@ import {
   isPath,
   nodeNameOf,
   type PolicyRule,
+  type ResourceAttributes,
   type RoleRef,
   refusal,
 } from "@tiphys/kube-access";
@@ -37,6 +38,8 @@ const ALLOWED: Decision = { allowed: true, reason: "" };
 /** Who may do what, by the roles and bindings in the store at this moment. */
 export class Access {
   private readonly index = new AccessIndex();
+  /** Changes with every change of a role or binding: what was decided before may be otherwise now. */
+  generation = 0;
   private readonly unobserve: () => void;
 
   constructor(private readonly store: Store) {
@@ -74,6 +77,11 @@ export class Access {
     if (!decision.allowed) throw refused(user, attributes, decision.reason);
   }
 
+  /** Whether roles allow it whatever the object's name, so that the answer holds for all names until `generation` changes. */
+  allowsAnyName(user: Principal, attributes: ResourceAttributes): boolean {
+    return this.index.allows(user, { ...attributes, name: "" });
+  }
+
   rulesFor(user: Principal, namespace: string): HeldRules {
     return this.index.rulesFor(user, namespace);
   }
@@ -85,6 +93,7 @@ export class Access {
 
   private changed({ type, collection, object }: Change): void {
     if (!collection.startsWith(GROUP)) return;
+    this.generation++;
     if (type === "DELETED") this.unset(collection, object);
     else this.set(collection, object);
   }

@@ -63,7 +63,8 @@ export async function list(
   const revision = from?.revision ?? wanted ?? store.revision;
   const then = store.at(kind.collection, revision, namespace);
   if (!then) throw from ? tooOldPage(store.revision, from.after) : status.expired(TOO_OLD);
-  const { keys } = then;
+  const named = NAMED.exec(query.fieldSelector ?? "")?.[1];
+  const keys = named !== undefined && (namespace !== undefined || !kind.namespaced) ? [`${prefix}${named}`] : then.keys;
   const items: KubeObject[] = [];
   let at = from ? firstAfter(keys, prefix + from.after) : 0;
   let last = "";
@@ -83,6 +84,9 @@ export async function list(
     ...(matches ? {} : { remaining: keys.length - at }),
   };
 }
+
+/** A selection of one object by its name need not look at the others. */
+const NAMED = /^metadata\.name==?([^,=!\\]+)$/;
 
 function firstAfter(keys: readonly string[], after: string): number {
   let low = 0;
