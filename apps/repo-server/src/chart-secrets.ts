@@ -1,6 +1,7 @@
 import type { Asker, ChartCredentials, FoundCredentials } from "@tiphys/chart-source";
 import { UnimplementedError } from "@tiphys/errors";
 import { redactUrl } from "@tiphys/git";
+import { joinKeyRings, type KeyRing, parseKeyRing } from "@tiphys/openpgp";
 import type { KubeObject } from "@tiphys/resources";
 import { Secret } from "@tiphys/secret";
 import { type CredentialSources, SECRET_TYPE_LABEL, secretText } from "./repository-secrets.js";
@@ -33,7 +34,7 @@ const hostOf = (url: string): string =>
 export function chartCredentialsFor(
   url: string,
   { project }: Asker,
-  { secrets, tlsCerts }: Pick<CredentialSources, "secrets" | "tlsCerts">,
+  { secrets, tlsCerts, gpgKeys }: Pick<CredentialSources, "secrets" | "tlsCerts" | "gpgKeys">,
 ): FoundCredentials {
   const wanted = canonical(url);
   const usable = (type: string) =>
@@ -82,11 +83,26 @@ export function chartCredentialsFor(
     ["insecure", flag("insecure")],
     ["enableOci", flag("enableOCI") || type === "oci"],
     ["plainHttp", flag("insecureOCIForceHttp")],
+    ["signers", flag("verifyProvenance") ? keyRingOf(gpgKeys) : undefined],
   ];
   return {
     credentials: Object.fromEntries(entries.filter(([, each]) => each !== undefined && each !== false)),
     listed: from.length > 0,
   };
+}
+
+/** The public keys of Argo CD's ConfigMap; one that cannot be read verifies nothing. */
+function keyRingOf(gpgKeys: KubeObject | undefined): KeyRing {
+  const keys: Record<string, string> = gpgKeys?.["data"] ?? {};
+  return joinKeyRings(
+    Object.values(keys).flatMap((armored) => {
+      try {
+        return [parseKeyRing(armored)];
+      } catch {
+        return [];
+      }
+    }),
+  );
 }
 
 /** A prefix counts by whole hosts and parts of a path: `charts.example` is none of `charts.example.evil`. */

@@ -68,11 +68,13 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
   const sources = async (): Promise<CredentialSources> => {
     await Promise.all([secrets.synced, configMaps.synced]);
     const tlsCerts = configMaps.get({ namespace, name: "argocd-tls-certs-cm" });
+    const gpgKeys = configMaps.get({ namespace, name: "argocd-gpg-keys-cm" });
     const sshKnownHosts = configMaps.get({ namespace, name: "argocd-ssh-known-hosts-cm" });
     return {
       secrets: secrets.list(namespace),
       ...(tlsCerts ? { tlsCerts } : {}),
       ...(sshKnownHosts ? { sshKnownHosts } : {}),
+      ...(gpgKeys ? { gpgKeys } : {}),
     };
   };
   const dialer = deps.dialer ?? createDialer({ clock, log, metrics });

@@ -25,6 +25,8 @@ export interface CredentialSources {
   readonly secrets: readonly KubeObject[];
   readonly tlsCerts?: KubeObject;
   readonly sshKnownHosts?: KubeObject;
+  /** `argocd-gpg-keys-cm`. */
+  readonly gpgKeys?: KubeObject;
 }
 
 /** A value of a Secret; an empty one is none. */

@@ -1,17 +1,19 @@
-import { mkdir, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "@tiphys/clock";
 import type { Dialer } from "@tiphys/dialer";
-import { InvalidArgumentError, NotFoundError } from "@tiphys/errors";
+import { InvalidArgumentError, LimitExceededError, NotFoundError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
 import { formatReference, type Reference } from "@tiphys/oci";
+import type { KeyRing } from "@tiphys/openpgp";
 import { createArchiveStore, type StoredFile } from "./archive-store.js";
 import type { ChartArchive, ChartListing, ChartSource, SourceOptions, WantedChart } from "./chart-source.js";
 import type { Asker, CredentialLookup, FoundCredentials } from "./credentials.js";
 import { ChartNotFoundError, ChartVersionNotFoundError } from "./errors.js";
 import { createIndexes, get, type HttpTarget, sameServer } from "./http-repository.js";
 import type { IndexEntry } from "./index-file.js";
-import { chartLayer, contentLayer, createRegistries, type OciTarget } from "./oci-repository.js";
+import { chartLayer, contentLayer, createRegistries, type OciTarget, PROVENANCE_LAYER } from "./oci-repository.js";
+import { checkProvenance, UnsignedChartError } from "./provenance.js";
 import {
   archiveUrl,
   chartRepository,
@@ -33,6 +35,9 @@ export interface ChartSourceDeps {
   /** Bytes kept on disk; default `limits.chartCacheBytes`. */
   readonly budgetBytes?: number;
 }
+
+/** The last part of a repository of a registry: the chart's name. */
+const repositoryName = ({ repository }: Reference): string => repository.slice(repository.lastIndexOf("/") + 1);
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
@@ -151,9 +156,19 @@ export async function createChartSource(deps: ChartSourceDeps): Promise<ChartSou
         throw new ChartVersionNotFoundError(wanted.name, redactedUrl(url), wanted.revision, 0);
       });
     const layer = chartLayer(manifest, what);
+    const { signers } = target.credentials;
+    const signature = signers && manifest.layers.find(({ mediaType }) => mediaType === PROVENANCE_LAYER);
+    if (signers && !signature) throw new UnsignedChartError(what);
     const stored = await once(JSON.stringify(["oci", wanted.project ?? "", what, layer.digest]), () =>
       registries.layer({ ...target, reference }, layer, options.signal),
     );
+    if (signers && signature) {
+      if (signature.size > limits.chartProvenanceBytes)
+        throw new LimitExceededError(`the provenance of ${what} is too large`);
+      const { file } = await registries.layer({ ...target, reference }, signature, options.signal);
+      const name = `${repositoryName(reference)}-${version}.tgz`;
+      check(await readFile(file, "utf8"), name, stored.sha256, signers, what);
+    }
     return { name: wanted.name, version, ...stored };
   }
 
@@ -207,6 +222,8 @@ export async function createChartSource(deps: ChartSourceDeps): Promise<ChartSou
     const target = await archiveTarget(url, wanted, found, what);
     const key = JSON.stringify(["chart", found.credentials.owner ?? "", target.credentials.owner ?? "", url]);
     const stored = await once(key, () => download(key, target, entry.digest, options));
+    const { signers } = found.credentials;
+    if (signers) await checkSignature(target, stored.sha256, signers, options.signal);
     return { name: wanted.name, version: entry.version, ...stored };
   }
 
@@ -236,6 +253,28 @@ export async function createChartSource(deps: ChartSourceDeps): Promise<ChartSou
     );
     await store.setNote(key, { sha256: stored.sha256 });
     return stored;
+  }
+
+  function check(provenance: string, fileName: string, sha256: string, keys: KeyRing, what: string): void {
+    checkProvenance({ provenance, fileName, sha256, keys, now: clock.now(), what });
+  }
+
+  /** Asked for each time: keys come and go, and a signature is small. */
+  async function checkSignature(
+    target: HttpTarget,
+    sha256: string,
+    keys: KeyRing,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const url = new URL(target.url);
+    const fileName = decodeURIComponent(url.pathname.slice(url.pathname.lastIndexOf("/") + 1));
+    url.pathname += ".prov";
+    const request = { headers: {}, maxBytes: limits.chartProvenanceBytes, timeout: limits.chartMilliseconds, signal };
+    const { body } = await get(dialer, { ...target, url: url.href }, request).catch((error: unknown) => {
+      if (!(error instanceof NotFoundError)) throw error;
+      throw new UnsignedChartError(target.what, { cause: error });
+    });
+    check(Buffer.from(body).toString("utf8"), fileName, sha256, keys, target.what);
   }
 
   const checkName = (name: string) => {

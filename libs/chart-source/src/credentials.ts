@@ -1,3 +1,4 @@
+import type { KeyRing } from "@tiphys/openpgp";
 import type { Secret } from "@tiphys/secret";
 
 /** How a chart repository or registry is reached: what a repository Secret of Argo CD says of it. */
@@ -20,6 +21,8 @@ export interface ChartCredentials {
   readonly enableOci?: boolean;
   /** The registry speaks plain HTTP. */
   readonly plainHttp?: boolean;
+  /** Charts must be signed by one of these keys; absent: signatures are not asked for. */
+  readonly signers?: KeyRing;
 }
 
 /**
