@@ -53,9 +53,6 @@ export function refusedOperation(operation: Operation): string | undefined {
   const { sync } = operation;
   if (!sync) return "operation.sync is required";
   if (sync.manifests?.length) return "operation.sync.manifests is not implemented yet";
-  for (const source of sourcesOf(sync).list) {
-    if (source.plugin) return "operation.sync.source.plugin is not implemented yet";
-  }
   if (sync.syncStrategy?.apply?.force || sync.syncStrategy?.hook?.force)
     return "operation.sync.syncStrategy force is not implemented yet";
   return refusedOption(parseSyncOptions(sync.syncOptions));

@@ -8,6 +8,7 @@ const reported = ["argocd-cm", "argocd-cmd-params-cm", "argocd-gpg-keys-cm", "ar
 /** Keys that we honour, whatever they say. */
 const honoured: ReadonlySet<string> = new Set([
   "controller.resource.health.persist",
+  "reposerver.plugin.tar.exclusions",
   "timeout.reconciliation",
   "timeout.reconciliation.jitter",
 ]);

@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import type { Cache } from "@tiphys/cache";
+import { type Cache, createEncryptedCache } from "@tiphys/cache";
 import { type ChartSource, createChartSource } from "@tiphys/chart-source";
 import type { Clock } from "@tiphys/clock";
 import { createDialer, type Dialer } from "@tiphys/dialer";
 import { createRepositories, type Repository } from "@tiphys/git";
-import { changeOfCommit } from "@tiphys/identity";
+import { changeOfCommit, type RandomBytes } from "@tiphys/identity";
 import type { Informers } from "@tiphys/kube";
 import {
   createRenderer,
@@ -12,16 +12,21 @@ import {
   type RenderPool,
   type RenderRequest,
   type RenderResponse,
+  type RenderSource,
   type RevisionMetadata,
   type Root,
 } from "@tiphys/render";
 import { types } from "@tiphys/resources";
 import type { ServedService } from "@tiphys/rpc";
+import { Secret } from "@tiphys/secret";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
 import { chartCredentialsFor, chartRepositoryNamed } from "./chart-secrets.js";
 import { createOutside } from "./outside.js";
+import { createPluginSources, type PluginHost } from "./plugin-sources.js";
 import { type CredentialSources, credentialsFor, isListedRepository, SECRET_TYPE_LABEL } from "./repository-secrets.js";
+import { OWN_SECRET_LABEL, sopsKeysFor, withoutSecretsScheme } from "./sops-keys.js";
+import { openedRoot } from "./sops-objects.js";
 import { createSourceRoots, type OpenedSource, type OpenOptions } from "./source-root.js";
 import { serveStock } from "./stock/service.js";
 import { reportUnusedSecrets } from "./unused-secrets.js";
@@ -40,6 +45,10 @@ export interface RepoServerDeps {
   readonly informers: Informers;
   readonly namespace: string;
   readonly dialer?: Dialer;
+  /** Absent: there are no config management plugins. */
+  readonly plugins?: PluginHost;
+  /** Makes the key of what is kept of decrypted sources. */
+  readonly random: RandomBytes;
 }
 
 export interface RepoServer extends Service {
@@ -53,6 +62,7 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
   const { informers, namespace, metrics, clock, log } = deps;
   const secrets = informers.informer(types.secrets, { namespace, labelSelector: SECRET_TYPE_LABEL });
   const configMaps = informers.informer(types.configMaps, { namespace });
+  const ownSecrets = informers.informer(types.secrets, { namespace, labelSelector: OWN_SECRET_LABEL });
   const requests = metrics.counter("argocd_git_request_total", "Git requests against remote repositories", [
     "repo",
     "request_type",
@@ -110,7 +120,25 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     isListed: async (url) => isListedRepository(url, await sources()),
     repositoryNamed: async (name, project) => chartRepositoryNamed(name, { project }, await sources()),
   });
-  const renderer = createRenderer({ pool: deps.pool, cache: deps.cache, outside });
+  const plugins =
+    deps.plugins &&
+    createPluginSources({
+      ...deps.plugins,
+      log,
+      configMaps: () => configMaps.list(namespace),
+      hasCredentials: async (url) => {
+        const { username, password, bearerToken, sshPrivateKey } = credentialsFor(url, await sources());
+        return [username, password, bearerToken, sshPrivateKey].some((each) => each !== undefined);
+      },
+    });
+  const rendererOver = (cache: Cache) =>
+    createRenderer({ pool: deps.pool, cache, outside, ...(plugins ? { plugin: plugins.render } : {}) });
+  const renderer = rendererOver(deps.cache);
+  // What was decrypted is kept only so that this process alone can read it.
+  const key = new Secret(Buffer.from(deps.random(32)).toString("hex"));
+  const secretRenderer = rendererOver(
+    createEncryptedCache(deps.cache, { key, prefix: "opened/", random: deps.random }),
+  );
 
   const metadata = async (repository: Repository, revision: string, tags: string[] = []): Promise<RevisionMetadata> => {
     const { author, date, message } = await repository.commit(revision);
@@ -136,26 +164,30 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
       const { root } = await open({ repoURL: reference.repoUrl, revision: reference.revision }, opening);
       roots[name] = root;
     }
-    const rendered = await renderer.render(
-      {
-        // A chart is at the top of what is fetched, whatever the path says.
-        source: chart ? { ...source, path: "" } : source,
-        roots,
-        context: {
-          appName: application.name,
-          namespace: application.namespace,
-          project: application.project,
-          revision,
-          repoURL: source.repoURL,
-          path: source.path ?? "",
-          targetRevision: source.targetRevision ?? "",
-          kubeVersion: cluster.kubeVersion,
-          apiVersions: cluster.apiVersions,
-        },
-        noCache,
+    const keys = sopsKeysFor(application.project, ownSecrets.list(namespace));
+    if (keys) {
+      for (const [name, root] of Object.entries(roots)) roots[name] = openedRoot(root, keys.openers, keys.version);
+    }
+    // A chart is at the top of what is fetched, whatever the path says.
+    const placed = chart ? { ...source, path: "" } : source;
+    const wanted: RenderSource = {
+      source: keys ? withoutSecretsScheme(placed) : placed,
+      roots,
+      context: {
+        appName: application.name,
+        namespace: application.namespace,
+        project: application.project,
+        revision,
+        repoURL: source.repoURL,
+        path: source.path ?? "",
+        targetRevision: source.targetRevision ?? "",
+        kubeVersion: cluster.kubeVersion,
+        apiVersions: cluster.apiVersions,
       },
-      signal,
-    );
+      noCache,
+    };
+    const detected = plugins ? { ...wanted, source: await plugins.detect(wanted) } : wanted;
+    const rendered = await (keys ? secretRenderer : renderer).render(detected, signal);
     return { revision, ...rendered, commit: repository && (await metadata(repository, revision)) };
   };
 
@@ -213,7 +245,7 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     stock: serveStock({ api: trackedApi, open, renderOpened, repositories, charts }),
     api: trackedApi,
     async start() {
-      await Promise.all([secrets.synced, configMaps.synced]);
+      await Promise.all([secrets.synced, configMaps.synced, ownSecrets.synced]);
       endReport = reportUnusedSecrets(secrets, namespace, { log, metrics });
       running = true;
     },

@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createSpawner } from "@tiphys/child-process";
 import { systemClock } from "@tiphys/clock";
 import { createRenderPool, serveManifests } from "@tiphys/render";
+import { findSandbox } from "@tiphys/sandbox";
 import { serviceMain } from "@tiphys/service-host";
 import { createRepoServer } from "./create.js";
 
@@ -18,6 +20,12 @@ await serviceMain(
       directory: join(parts.settings.data, "repo-server", "git"),
       searchPath: process.env["PATH"] ?? "",
       pool,
+      plugins: {
+        // Argo CD's own names, so that its sidecars' manifests fit.
+        socketFolder: process.env["ARGOCD_PLUGINSOCKFILEPATH"] ?? "/home/argocd/cmp-server/plugins",
+        sandbox: () =>
+          findSandbox({ spawner: createSpawner({ log: parts.log }), searchPath: process.env["PATH"] ?? "" }),
+      },
     });
     return { service, rpc: [serveManifests(service.api), service.stock] };
   },

@@ -63,6 +63,7 @@ describeWith(["sshd", "git"], "access to repositories by Argo CD's Secrets and C
       pool: renderInProcess,
       informers,
       namespace,
+      random: randomBytes,
     });
     await server.start();
   });

@@ -4,12 +4,14 @@ import { createSqliteArchive } from "@tiphys/archive";
 import { createLocalArtifacts } from "@tiphys/artifacts";
 import { createLocalBus, openDurableMap } from "@tiphys/bus";
 import { createLocalCache } from "@tiphys/cache";
+import { createSpawner } from "@tiphys/child-process";
 import type { Clock } from "@tiphys/clock";
 import type { RandomBytes } from "@tiphys/identity";
 import { type Informers, isAlreadyExists, type KubeClient } from "@tiphys/kube";
 import { createLocalQueue } from "@tiphys/queue";
 import { createRenderPool } from "@tiphys/render";
 import { allCrds, gatewayCrds, types } from "@tiphys/resources";
+import { findSandbox } from "@tiphys/sandbox";
 import type { Service } from "@tiphys/service-host";
 import { type Logger, type Metrics, noMetrics } from "@tiphys/telemetry";
 import type { ArchiveJob } from "@tiphys/workflow-controller";
@@ -104,6 +106,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       log,
     });
     stops.push(() => renderPool.stop());
+    // The helper that starts programs begins with the first plugin's command.
+    const sandbox = async () => {
+      const spawner = createSpawner({ log });
+      stops.push(() => spawner.stop());
+      return await findSandbox({ spawner, searchPath: options.searchPath });
+    };
     const suite = createSuite({
       informers,
       clock,
@@ -119,6 +127,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       eventState,
       dialer,
       renderPool,
+      plugins: { socketFolder: join(data, "plugins"), sandbox },
       internalKey: key,
       executor: {
         bundle: await readFile(join(bundles, "executor/dist/executor.mjs"), "utf8"),

@@ -18,7 +18,7 @@ import {
 } from "@tiphys/proto";
 import type { Queue } from "@tiphys/queue";
 import { manifestsOver, type RenderPool, serveManifests } from "@tiphys/render";
-import { createRepoServer } from "@tiphys/repo-server";
+import { createRepoServer, type RepoServerDeps } from "@tiphys/repo-server";
 import { createRolloutsController } from "@tiphys/rollouts-controller";
 import { memoryClient } from "@tiphys/rpc";
 import type { Secret } from "@tiphys/secret";
@@ -47,6 +47,7 @@ export interface SuiteParts {
   readonly eventState: DurableMap;
   readonly dialer: Dialer;
   readonly renderPool: RenderPool;
+  readonly plugins?: NonNullable<RepoServerDeps["plugins"]>;
   readonly internalKey: Secret;
   readonly executor: ExecutorOptions;
   /** Folder of repository mirrors. */

@@ -1,3 +1,4 @@
 export * from "./cache.js";
+export * from "./encrypted-cache.js";
 export * from "./local-cache.js";
 export * from "./redis-cache.js";

@@ -1,6 +1,6 @@
 import { digest } from "@tiphys/canonical-json";
 import type { Ask } from "@tiphys/child-process";
-import { InvalidArgumentError, messageOf, UnimplementedError } from "@tiphys/errors";
+import { InvalidArgumentError, messageOf } from "@tiphys/errors";
 import type { Outside } from "@tiphys/jsonnet";
 import { joinPath } from "@tiphys/kustomize";
 import type { ApplicationSource, JsonnetVariable } from "@tiphys/resources";
@@ -323,7 +323,3 @@ function explicitType(source: ApplicationSource): SourceType | "Plugin" | undefi
   }
   return types[0];
 }
-
-export const refusedPlugin = (): never => {
-  throw new UnimplementedError("spec.source.plugin");
-};

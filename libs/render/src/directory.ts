@@ -58,11 +58,14 @@ export interface PlacedObject {
   readonly line: number;
 }
 
-/** Objects of plain YAML and JSON files, in the order of the files; a pure function of its arguments. */
-export function readObjects(files: readonly SourceFile[]): PlacedObject[] {
+/**
+ * Objects of plain YAML and JSON files, in the order of the files; a pure function of its arguments. `strict`: all of it is
+ * meant to be manifests, so nothing is left out.
+ */
+export function readObjects(files: readonly SourceFile[], { strict = false } = {}): PlacedObject[] {
   const objects: PlacedObject[] = [];
   for (const { path, text } of files) {
-    if (text.includes(SKIP_MARKER)) continue;
+    if (!strict && text.includes(SKIP_MARKER)) continue;
     const ofFile: PlacedObject[] = [];
     let problem: unknown;
     try {
@@ -76,7 +79,7 @@ export function readObjects(files: readonly SourceFile[]): PlacedObject[] {
     } catch (error) {
       problem ??= error;
     }
-    if (problem !== undefined && (ofFile.length > 0 || looksLikeManifest(text) || path.endsWith(".json"))) {
+    if (problem !== undefined && (strict || ofFile.length > 0 || looksLikeManifest(text) || path.endsWith(".json"))) {
       const message = messageOf(problem);
       if (problem instanceof LimitExceededError) throw problem;
       throw new InvalidArgumentError("", message.includes(path) ? message : `${path}: ${message}`, { cause: problem });

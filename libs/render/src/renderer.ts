@@ -1,6 +1,6 @@
 import type { Cache } from "@tiphys/cache";
 import { digest } from "@tiphys/canonical-json";
-import { InternalError } from "@tiphys/errors";
+import { InternalError, LimitExceededError, UnimplementedError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
 import type { ApplicationSource } from "@tiphys/resources";
 import type { RenderJob, RenderResult } from "./app-source.js";
@@ -34,8 +34,8 @@ export interface RendererOptions {
   readonly pool: RenderPool;
   readonly cache: Cache;
   readonly outside?: Outside;
-  /** Renders sources for a plugin; absent: they are refused by name. */
-  readonly plugin?: (source: RenderSource, signal?: AbortSignal) => Promise<Manifest[]>;
+  /** What a plugin gives for a source, as texts of YAML or JSON; absent: such sources are refused by name. */
+  readonly plugin?: (source: RenderSource) => Promise<readonly string[]>;
   /** Called for each render that is really done. */
   readonly onRender?: (type: string, milliseconds: number) => void;
 }
@@ -130,6 +130,42 @@ export function createRenderer(options: RendererOptions): Renderer {
     throw new InternalError(`a source needs more than ${MOST_ROUNDS} things from outside, one after the other`);
   }
 
+  /** What a plugin printed is read in a render child, as a folder of files: it is as hostile as any repository. */
+  async function ofPlugin(source: RenderSource, base: string): Promise<Rendered> {
+    if (!options.plugin) throw new UnimplementedError("spec.source.plugin");
+    const texts = (await options.plugin(source)).map((each) => Buffer.from(each));
+    const id = digest(texts.map((each) => each.toString("base64")));
+    const entries = texts.map((_, i) => ({
+      name: `plugin-output-${String(i + 1).padStart(6, "0")}.yaml`,
+      kind: "blob" as const,
+      id: `${id}-${i}`,
+    }));
+    const objects: Root["objects"] = {
+      entries: async () => entries,
+      async blob(wanted, maxBytes) {
+        const data = texts[Number(wanted.slice(id.length + 1))] ?? Buffer.alloc(0);
+        if (data.length <= maxBytes) return data;
+        throw new LimitExceededError(`the plugin's output is larger than ${maxBytes} bytes`);
+      },
+    };
+    const result = await run({
+      // `strict` is no field of an Application: what a plugin prints is all meant.
+      source: { repoURL: source.source.repoURL, path: "", directory: { strict: true } as object },
+      context: source.context,
+      roots: { "": { kind: "folder", id: `plugin-${id}`, objects } },
+      noCache: true,
+    });
+    if (result.type === "Plugin") throw new InternalError("a plugin's output came back as a plugin's source");
+    // A plugin may look at everything that it is given.
+    const files = Object.entries(source.roots).map(([name, root]) => [`${name}:`, `t:${root.id}`]);
+    const values = Object.entries(source.context).map(([name, value]) => [
+      name,
+      typeof value === "string" ? value : digest(value),
+    ]);
+    const reads: Reads = { files: Object.fromEntries(files), values: Object.fromEntries(values) };
+    return await remember(base, reads, { sourceType: "Plugin", manifests: result.manifests });
+  }
+
   async function rendered(source: RenderSource, base: string): Promise<Rendered> {
     const known = source.noCache ? undefined : await remembered(source, base);
     if (known) return known;
@@ -137,7 +173,7 @@ export function createRenderer(options: RendererOptions): Renderer {
     const start = performance.now();
     const result = await run(source);
     options.onRender?.(result.type, performance.now() - start); // Real time: as above.
-    if (result.type === "Plugin") throw new InternalError("a plugin's source came to a render child");
+    if (result.type === "Plugin") return await ofPlugin({ ...source, source: result.source }, base);
     const { type, manifests, reads } = result;
     return await remember(base, reads, { sourceType: type, manifests });
   }

@@ -44,6 +44,8 @@ export interface HelmOptions extends Omit<ValueSources, "readFile"> {
 }
 
 export interface DirectoryOptions {
+  /** Every file must be manifests and nothing else; set for what programs have written. */
+  readonly strict?: boolean;
   readonly recurse?: boolean;
   readonly include?: string;
   readonly exclude?: string;
@@ -207,7 +209,7 @@ const JSONNET = /\.jsonnet$/;
 const MANIFEST = /\.(?:ya?ml|json|jsonnet)$/;
 
 function renderPlain(tree: SourceTree, folder: string, options: DirectoryOptions): PlacedObject[] {
-  const { recurse = false, include, exclude, disableExtensionFilter = false } = options;
+  const { recurse = false, include, exclude, disableExtensionFilter = false, strict = false } = options;
   const prefix = folder === "" ? "" : `${folder}/`;
   const all = recurse ? [...filesBelow(tree, folder, false)] : tree.list(folder).map((name) => prefix + name);
   const chosen = all
@@ -225,7 +227,7 @@ function renderPlain(tree: SourceTree, folder: string, options: DirectoryOptions
     if (JSONNET.test(path)) return renderJsonnet(tree, path, options);
     const data = tree.file(path);
     // A link that leads nowhere is no manifest.
-    return data ? readObjects([{ path, text: Buffer.from(data).toString("utf8") }]) : [];
+    return data ? readObjects([{ path, text: Buffer.from(data).toString("utf8") }], { strict }) : [];
   });
 }
 

@@ -82,6 +82,7 @@ export async function openDeliveryLine(client: KubeClient, options: { clock?: Cl
     pool: renderInProcess,
     informers,
     namespace: control,
+    random: randomBytes,
   });
   // Encoded, so that what only bytes show is seen here too.
   const manifests = manifestsOver(

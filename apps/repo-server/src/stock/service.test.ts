@@ -47,6 +47,7 @@ describeWith(["git"], "the stock repo-server's service", () => {
       pool: renderInProcess,
       informers,
       namespace: "argocd",
+      random: randomBytes,
     });
     await server.start();
     repository = createTestRepository(join(folder.path, "config"));
