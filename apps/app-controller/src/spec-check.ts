@@ -18,9 +18,7 @@ const REF = /^[a-zA-Z0-9_-]+$/;
 
 const sourceProblem = (source: ApplicationSource, field: string): string | undefined => {
   if (!source.repoURL) return `${field}.repoURL is required`;
-  const refused: [keyof ApplicationSource, unknown][] = [["tagPrefix", source.tagPrefix]];
-  const found = refused.find(([, value]) => value !== undefined && value !== "");
-  if (found) return `${field}.${found[0]} is not implemented yet`;
+  if (source.ref && source.tagPrefix) return `${field}.tagPrefix of a source with a ref is not implemented yet`;
   // What a chart is without one changes by itself, and a registry has no HEAD.
   if (source.chart && !source.targetRevision)
     return `${field}.targetRevision is required if the manifest source is a helm chart`;

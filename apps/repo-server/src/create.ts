@@ -193,11 +193,12 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
 
   const api: ManifestService = {
     async render(request, options) {
-      const { chart, helm, repoURL } = request.source;
+      const { chart, helm, repoURL, tagPrefix } = request.source;
       const address = {
         repoURL,
         revision: request.revision,
         ...(chart ? { chart } : {}),
+        ...(tagPrefix ? { tagPrefix } : {}),
         ...(helm?.passCredentials ? { passCredentials: true } : {}),
       };
       const own = await open(address, openingOf(request, options?.signal));

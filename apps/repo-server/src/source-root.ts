@@ -10,6 +10,8 @@ export interface SourceAddress {
   readonly repoURL: string;
   readonly revision: string;
   readonly chart?: string;
+  /** What tags begin with that a version or constraint means. */
+  readonly tagPrefix?: string;
   readonly passCredentials?: boolean;
 }
 
@@ -85,7 +87,7 @@ export function createSourceRoots({ repositories, charts }: SourceRootDeps): Ope
       }
       default: {
         const repository = await repositories.open(address.repoURL);
-        const commit = await repository.resolve(address.revision, options.maxAge);
+        const commit = await repository.resolve(address.revision, options.maxAge, address.tagPrefix);
         return {
           revision: commit,
           repository,

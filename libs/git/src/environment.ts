@@ -24,6 +24,8 @@ export interface EnvironmentOptions {
   readonly address?: { readonly host: string; readonly port: number };
   /** Whether the server's first answer may lead elsewhere; default true. */
   readonly followRedirects?: boolean;
+  /** Further settings. */
+  readonly configuration?: readonly (readonly [string, string])[];
 }
 
 const SSH_CONNECT_SECONDS = 15;
@@ -34,7 +36,8 @@ const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 export async function gitEnvironment(options: EnvironmentOptions): Promise<GitEnvironment> {
   const { url, credentials = {}, privateDirectory, searchPath, address } = options;
   const endpoint = endpointOf(url);
-  const config: [string, string][] = [
+  const config: (readonly [string, string])[] = [
+    ...(options.configuration ?? []),
     ["gc.auto", "0"],
     ["maintenance.auto", "false"],
     ["protocol.allow", "never"],
@@ -44,6 +47,8 @@ export async function gitEnvironment(options: EnvironmentOptions): Promise<GitEn
     ["protocol.file.allow", "always"],
     ["credential.helper", ""],
     ["http.followRedirects", options.followRedirects === false ? "false" : "initial"],
+    // By a name, so that git knows whom to ask for objects that it left out.
+    ["remote.origin.url", url],
   ];
   let folder: string | undefined;
   const file = async (name: string, text: string) => {

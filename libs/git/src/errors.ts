@@ -1,6 +1,7 @@
 import {
   CanceledError,
   DeadlineExceededError,
+  InternalError,
   NotFoundError,
   PermissionDeniedError,
   type TiphysError,
@@ -30,7 +31,7 @@ export class RevisionNotFoundError extends NotFoundError {
     options?: ErrorOptions,
   ) {
     super(
-      `unable to resolve '${revision}' to a commit of ${redactUrl(url)}: there is no such branch, tag or commit`,
+      `unable to resolve '${revision}' to a commit SHA: ${redactUrl(url)} has no such branch, tag or commit`,
       options,
     );
   }
@@ -60,6 +61,11 @@ class UnreadableKeyError extends UnauthenticatedError {
   }
 }
 
+/** The mirror's own files are broken; it can be made anew. */
+export class RepositoryCorruptError extends InternalError {}
+
+const corrupt =
+  /bad object|object file .* is empty|is corrupt|unable to (read|parse) (sha1|tree|object)|did not send all necessary objects|invalid sha1 pointer|packfile .* (cannot be|is far|does not|claims)|unresolved deltas?|inflate|bad config|not a git repository: |index file .* is too small|badly formed|unable to normalize/i;
 const authentication =
   /authentication failed|could not read (username|password)|permission denied \(|HTTP (401|403)|error: 40[13]|invalid credentials|terminal prompts disabled/i;
 const hostKey = /host key verification failed/i;
@@ -78,6 +84,7 @@ export function gitError(url: string, stderr: string, aborted?: unknown): Tiphys
   if (aborted) return new CanceledError(`git was cancelled while reading ${redactUrl(url)}`, { cause });
   if (/block timeout reached/i.test(text))
     return new DeadlineExceededError(`git did not answer in time for ${redactUrl(url)}`, { cause });
+  if (corrupt.test(text)) return new RepositoryCorruptError(`the mirror of ${redactUrl(url)} is broken`, { cause });
   if (hostKey.test(text)) {
     const problem = changedHostKey.test(text)
       ? "is not the one in argocd-ssh-known-hosts-cm: somebody may be listening in, or the server has a new key"

@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "@tiphys/clock";
 import type { Dialer } from "@tiphys/dialer";
@@ -89,9 +91,13 @@ describeWith(["git"], "git over https with a certificate that no public authorit
     const shallow = repositoriesWith({ ca, depth: 1 });
     const repository = await shallow.open(url());
     expect(await repository.resolve("main", 0)).toBe(tip);
-    await expect(repository.commit(first)).rejects.toThrow(/unable to resolve/);
+    const [mirror = ""] = readdirSync(join(folder.path, `mirrors-${made - 1}`)).filter((name) => name.endsWith(".git"));
+    const here = () =>
+      execFileSync("git", ["rev-list", "--all"], { cwd: join(folder.path, `mirrors-${made - 1}`, mirror) }).toString();
+    expect(here().trim()).toBe(tip);
     // Asked for by name, an older commit is fetched after all.
     expect(await repository.resolve(first, 0)).toBe(first);
+    expect(here()).toContain(first);
     shallow.close();
   });
 });

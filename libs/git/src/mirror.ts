@@ -1,14 +1,11 @@
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "@tiphys/clock";
 import { InternalError, LimitExceededError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
-import type { GitEnvironment } from "./environment.js";
-import { gitError, PathNotFoundError, RevisionNotFoundError } from "./errors.js";
-import { createObjectReader } from "./objects.js";
-import { isCommitId, parseLsRemote, type RemoteRefs, resolveAmong } from "./revision.js";
-import { convenience } from "./simple.js";
+import { PathNotFoundError, RepositoryCorruptError, RevisionNotFoundError } from "./errors.js";
+import { discard, objectsOnly, openFolder, tidy, touch } from "./mirror-folder.js";
+import { createObjectReader, type GitObject, type ObjectReader } from "./objects.js";
+import { isCommitId, isShortId, type NamedRevision, type RemoteRefs, resolveAmong } from "./revision.js";
+import { createTransfer, type TransferOptions } from "./transfer.js";
 import { type CommitObject, parseCommit, parseTree, type TreeEntry, type TreeFile, tagTarget } from "./tree.js";
 
 /** One repository: its refs as the remote side has them, its objects from a bare mirror, never a work tree. */
@@ -16,110 +13,209 @@ export interface Repository {
   readonly url: string;
   /** Branches, tags and HEAD; known ones are used when they were asked for within `maxAge` milliseconds. */
   refs(maxAge: number): Promise<RemoteRefs>;
-  /** The commit of a branch, tag, HEAD, full or short commit id; its objects are here when this resolves. */
-  resolve(revision: string, maxAge: number): Promise<string>;
+  /**
+   * The commit of a branch, tag, semver constraint over tags, HEAD, full or short commit id; its objects are here when this resolves.
+   * `tagPrefix` is what tags must begin with that a version or constraint means.
+   */
+  resolve(revision: string, maxAge: number, tagPrefix?: string): Promise<string>;
+  /** The same, with the branch or tag that was meant. */
+  resolveNamed(revision: string, maxAge: number, tagPrefix?: string): Promise<NamedRevision>;
   commit(id: string): Promise<CommitObject>;
+  /** A commit or tag as it is stored; fetched where it is missing. */
+  object(id: string): Promise<GitObject>;
   /** Tree id of a folder ("" or "." is the root). */
   folder(commit: string, path: string): Promise<string>;
   entries(tree: string): Promise<readonly TreeEntry[]>;
-  /** All files below a tree, in path order; submodules are left out. */
+  /** All files below a tree, in path order; a submodule is listed as one where folders are walked. */
   files(tree: string, recurse: boolean): Promise<TreeFile[]>;
+  /** Content of a file, or the target of a symbolic link. */
   blob(id: string, maxBytes: number): Promise<Buffer>;
   close(): void;
 }
 
-interface MirrorOptions {
-  readonly url: string;
-  readonly directory: string;
+export interface MirrorOptions extends TransferOptions {
   readonly searchPath: string;
-  readonly clock: Clock;
-  readonly environment: () => Promise<GitEnvironment>;
   readonly idleMilliseconds: number;
-  readonly onRequest: (type: "ls-remote" | "fetch", milliseconds: number, failed: boolean) => void;
 }
 
 const TREES_KEPT = 2_000;
 const SMALL = 1024 * 1024;
+/** Milliseconds between two remakes of one mirror: what a new one does not mend is not worth a third. */
+const REMAKE_PAUSE = 600_000;
 
-function run(args: readonly string[], directory: string, variables: Readonly<Record<string, string>>): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(
-      "git",
-      args,
-      { cwd: directory, env: { ...variables }, maxBuffer: limits.gitRefsBytes, timeout: limits.gitMilliseconds },
-      (error, stdout, stderr) => {
-        if (!error) resolve(stdout);
-        else reject(new Error(error.killed ? "block timeout reached" : stderr || error.message));
-      },
-    );
-  });
-}
+const saidBy = (error: unknown) =>
+  error instanceof Error ? `${error.message} ${error.cause instanceof Error ? error.cause.message : ""}` : "";
+/** The server has no such object. */
+const isAbsent = (error: unknown) => /not our ref|no such remote ref/i.test(saidBy(error));
+/** The server (or its old protocol) gives nothing but branches and tags. */
+const isUnadvertised = (error: unknown) => /unadvertised object/i.test(saidBy(error));
 
 export async function openMirror(options: MirrorOptions): Promise<Repository> {
   const { url, directory, clock } = options;
   const local = { PATH: options.searchPath, HOME: directory, GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_GLOBAL: "/dev/null" };
-  if (!existsSync(join(directory, "HEAD"))) {
-    await run(["init", "--quiet", "--bare", directory], join(directory, ".."), local).catch((cause) => {
-      throw new InternalError(`the mirror of a repository cannot be made in ${directory}`, { cause });
-    });
-  }
-  const reader = createObjectReader(directory, local);
+  const view = await objectsOnly(join(directory, ".."), local);
+  let { full, empty } = await openFolder(directory, local);
+  const newReader = (): ObjectReader => createObjectReader(view, join(directory, "objects"), local);
+  let reader = newReader();
+  const transfer = createTransfer(options, () => !full);
+
   const trees = new Map<string, readonly TreeEntry[]>();
+  /** The folder that each blob was listed in last: whoever reads one file of it mostly reads the others. */
+  let listedIn = new Map<string, string>();
+  /** Folders whose files were fetched since the mirror was opened. */
+  const fetchedFolders = new Map<string, Promise<void>>();
   let known: { startedAt: number; question: number; refs: Promise<RemoteRefs> } | undefined;
   let questions = 0;
   let lastAsked: Promise<unknown> = Promise.resolve();
-  let fetching: Promise<void> | undefined;
   let endRest: (() => void) | undefined;
+  let working = 0;
+  let touchedAt = Number.NEGATIVE_INFINITY;
 
-  const remote = async <T>(
-    type: "ls-remote" | "fetch",
-    work: (environment: GitEnvironment) => Promise<T>,
-  ): Promise<T> => {
-    const start = clock.monotonic();
-    let failed = true;
-    const environment = await options.environment();
-    try {
-      const result = await work(environment);
-      failed = false;
-      return result;
-    } catch (error) {
-      throw gitError(url, error instanceof Error ? error.message : String(error));
-    } finally {
-      options.onRequest(type, clock.monotonic() - start, failed);
-      await environment.dispose();
-    }
+  const rest = () => {
+    reader.rest();
+    // While nobody fetches, as git's own housekeeping would.
+    if (working === 0) void clock.track(tidy(directory, local)).catch(() => {});
   };
   const used = () => {
     endRest?.();
-    endRest = clock.at(new Date(clock.now().getTime() + options.idleMilliseconds), () => reader.rest());
+    endRest = clock.at(new Date(clock.now().getTime() + options.idleMilliseconds), rest);
+    if (clock.monotonic() - touchedAt < 3_600_000) return;
+    touchedAt = clock.monotonic();
+    void touch(directory, clock.now());
   };
   const read = (id: string, maxBytes?: number) => {
     used();
     return reader.read(id, maxBytes);
   };
-  const fetch = (refspecs: readonly string[]) =>
-    remote("fetch", ({ variables, depth }) =>
-      convenience(directory, variables).raw([
-        "fetch",
-        "--quiet",
-        "--force",
-        "--no-tags",
-        "--no-write-fetch-head",
-        ...(depth === undefined ? [] : [`--depth=${depth}`]),
-        ...(refspecs.length > 1 ? ["--prune"] : []),
-        "--",
-        url,
-        ...refspecs,
-      ]),
-    );
-  /** One fetch of all branches and tags at a time; those who come later share the next one. */
+
+  let remade: { at: number; done: Promise<void> } | undefined;
+  /** Begins the mirror anew; false when that was tried a short while ago. `everything`: the server does not give single objects. */
+  const remake = async (everything = false): Promise<boolean> => {
+    if (remade && clock.monotonic() - remade.at < REMAKE_PAUSE && !(everything && !full)) {
+      await remade.done;
+      return false;
+    }
+    const begun = (async () => {
+      reader.close();
+      await discard(directory);
+      ({ full, empty } = await openFolder(directory, local, { full: everything || full }));
+      reader = newReader();
+      trees.clear();
+      listedIn = new Map();
+      fetchedFolders.clear();
+    })();
+    remade = { at: clock.monotonic(), done: begun };
+    await clock.track(begun);
+    return true;
+  };
+  /** Work with the mirror's own files; a mirror that turns out to be broken is made anew, once. */
+  const mending = async <T>(work: () => Promise<T>): Promise<T> => {
+    working++;
+    try {
+      return await clock.track(work());
+    } catch (error) {
+      if (!(error instanceof RepositoryCorruptError) || !(await remake())) throw error;
+      return await work();
+    } finally {
+      working--;
+    }
+  };
+
+  const tips = new Map<string, Promise<void>>();
+  /** Fetches one commit or tag; those who want the same share it, those who want another do not wait. */
+  const fetchTip = (id: string): Promise<void> => {
+    let running = tips.get(id);
+    if (!running) {
+      running = mending(() => transfer.fetchTips([id], empty)).then(() => {
+        empty = false;
+      });
+      running = running.finally(() => tips.delete(id));
+      tips.set(id, running);
+    }
+    return running;
+  };
+  let fetching: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  /** One fetch of everything at a time; those who come while it runs share the next one, as it may have missed what they want. */
   const fetchAll = (): Promise<void> => {
-    fetching ??= fetch(["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"])
-      .then(() => {})
-      .finally(() => {
+    const run = () => {
+      next = undefined;
+      fetching = mending(() => transfer.fetchAll()).then(() => {
+        empty = false;
+      });
+      fetching = fetching.finally(() => {
         fetching = undefined;
       });
-    return fetching;
+      return fetching;
+    };
+    if (!fetching) return run();
+    next ??= fetching.then(run, run);
+    return next;
+  };
+
+  let wanted: Set<string> | undefined;
+  let batch: Promise<void> = Promise.resolve();
+  /** Fetches objects that are missing. Whoever asks while others still read shares one command with them. */
+  const fetchMissing = (id: string): Promise<void> => {
+    if (wanted) {
+      wanted.add(id);
+      return batch;
+    }
+    const ids = new Set([id]);
+    wanted = ids;
+    batch = (async () => {
+      await reader.drained();
+      // Those who have just heard that theirs is missing may still join.
+      await new Promise((resolve) => setImmediate(resolve));
+      wanted = undefined;
+      const folders = new Set([...ids].map((each) => listedIn.get(each)).filter((each) => each !== undefined));
+      const fresh = [...folders].filter((each) => !fetchedFolders.has(each));
+      if (fresh.length > 0) {
+        // What this cannot do is tried file by file, and fails there with the reason.
+        const done = mending(() => transfer.fetchObjects(fresh, "folder")).catch(() => {});
+        for (const each of fresh) fetchedFolders.set(each, done);
+      }
+      await Promise.all([...folders].map((each) => fetchedFolders.get(each)));
+      const left = new Set<string>();
+      for (const each of ids) {
+        const here = await reader.read(each, 0).then(
+          (object) => object !== undefined,
+          (error: unknown) => error instanceof LimitExceededError,
+        );
+        if (!here) left.add(each);
+      }
+      if (left.size > 0) await mending(() => transfer.fetchObjects([...left], "object"));
+    })();
+    return batch;
+  };
+  /** An object that must exist, as another one names it: fetched where it is missing, the mirror made anew where that is of no use. */
+  const must = async (id: string, type: GitObject["type"], maxBytes?: number): Promise<GitObject> => {
+    const look = async () => {
+      const object = await read(id, maxBytes);
+      if (object && object.type !== type) throw new InternalError(`${id} is a ${object.type}, not a ${type}`);
+      return object;
+    };
+    const missing = (cause?: unknown) =>
+      new InternalError(`${type} ${id} is missing in the mirror of a repository`, { cause });
+    const here = await look();
+    if (here) return here;
+    let refused = false;
+    await fetchMissing(id).catch((error: unknown) => {
+      if (isAbsent(error)) throw missing(error);
+      // Such a server gives whole histories only, so everything must be here.
+      refused = isUnadvertised(error);
+      if (!refused) throw error;
+    });
+    const fetched = await look();
+    if (fetched) return fetched;
+    if (!(await remake(refused))) {
+      const meanwhile = await look();
+      if (meanwhile) return meanwhile;
+    }
+    await (refused ? fetchAll() : fetchMissing(id));
+    const last = await look();
+    if (!last) throw missing();
+    return last;
   };
   const commitHere = async (id: string): Promise<string | undefined> => {
     let object = await read(id);
@@ -138,11 +234,7 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
       const entry = {
         startedAt: clock.monotonic(),
         question: ++questions,
-        refs: clock.track(
-          remote("ls-remote", async ({ variables }) =>
-            parseLsRemote(await run(["ls-remote", "--quiet", "--", url], directory, variables)),
-          ),
-        ),
+        refs: mending(() => transfer.lsRemote()),
       };
       known = entry;
       lastAsked = entry.refs;
@@ -151,34 +243,56 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
       });
       return entry.refs;
     },
-    async resolve(revision, maxAge) {
-      const wanted = revision === "" ? "HEAD" : revision;
+    resolve: async (revision, maxAge, tagPrefix) => (await repository.resolveNamed(revision, maxAge, tagPrefix)).commit,
+    async resolveNamed(revision, maxAge, tagPrefix) {
+      const asked = revision === "" ? "HEAD" : revision;
       // A full commit id needs no question when its objects are here.
-      if (isCommitId(wanted)) {
-        const here = await commitHere(wanted.toLowerCase());
-        if (here) return here;
+      if (isCommitId(asked)) {
+        const here = await commitHere(asked.toLowerCase());
+        if (here) return { commit: here };
       }
-      const refs = await repository.refs(maxAge);
-      const named = resolveAmong(refs, wanted);
-      if (named) {
-        const here = await commitHere(named);
-        if (here) return here;
+      const remote = await repository.refs(maxAge);
+      const named = resolveAmong(remote, asked, tagPrefix);
+      const short = !named && isShortId(asked);
+      const id = named?.commit ?? asked.toLowerCase();
+      if (named || short) {
+        const here = await commitHere(id);
+        if (here) return { ...named, commit: here };
       }
-      await clock.track(fetchAll());
-      const found = await commitHere(named ?? (/^[0-9a-f]{7,39}$/i.test(wanted) ? wanted : ""));
-      if (found) return found;
-      if (isCommitId(wanted)) {
-        // A commit outside all branches and tags; many servers give it when asked by id.
-        await clock.track(fetch([wanted])).catch(() => {});
-        const direct = await commitHere(wanted);
-        if (direct) return direct;
-      }
-      throw new RevisionNotFoundError(url, wanted);
+      if (!named && !short) throw new RevisionNotFoundError(url, asked);
+      // By its id, so that only this is fetched; a server that knows no single commits gives all of them.
+      const problem: unknown = named
+        ? await fetchTip(id).then(
+            () => undefined,
+            (error: unknown) => error,
+          )
+        : undefined;
+      const found = await commitHere(id);
+      if (found) return { ...named, commit: found };
+      if (problem && isAbsent(problem)) throw new RevisionNotFoundError(url, asked, { cause: problem });
+      if (problem && !isUnadvertised(problem)) throw problem;
+      await fetchAll();
+      const after = await commitHere(id);
+      if (after) return { ...named, commit: after };
+      throw new RevisionNotFoundError(url, asked);
     },
     async commit(id) {
-      const object = await read(id);
+      const object =
+        (await read(id)) ??
+        (await fetchTip(id).then(
+          () => read(id),
+          () => undefined,
+        ));
       if (object?.type !== "commit") throw new RevisionNotFoundError(url, id);
       return parseCommit(object.data);
+    },
+    async object(id) {
+      const here = await read(id);
+      if (here) return here;
+      await fetchTip(id);
+      const object = await read(id);
+      if (!object) throw new RevisionNotFoundError(url, id);
+      return object;
     },
     async folder(commit, path) {
       let tree = (await repository.commit(commit)).tree;
@@ -193,11 +307,14 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
     async entries(tree) {
       const cached = trees.get(tree);
       if (cached) return cached;
-      const object = await read(tree);
-      if (object?.type !== "tree") throw new InternalError(`tree ${tree} is missing in the mirror of a repository`);
-      const entries = parseTree(object.data);
-      if (trees.size >= TREES_KEPT) trees.clear();
+      const entries = parseTree((await must(tree, "tree")).data);
+      if (trees.size >= TREES_KEPT) {
+        trees.clear();
+        listedIn.clear();
+        fetchedFolders.clear();
+      }
       trees.set(tree, entries);
+      if (!full) for (const { kind, id } of entries) if (kind === "blob") listedIn.set(id, tree);
       return entries;
     },
     async files(tree, recurse) {
@@ -208,9 +325,10 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
           const path = prefix + entry.name;
           const { kind } = entry;
           // A submodule is a folder: it counts where folders do.
-          if (kind === "blob" || kind === "symlink" || (kind === "submodule" && recurse))
+          if (kind === "blob" || kind === "symlink" || (kind === "submodule" && recurse)) {
             found.push({ path, id: entry.id, kind });
-          else if (entry.kind === "tree" && recurse) await walk(entry.id, `${path}/`, depth + 1);
+            if (!full && kind === "blob") listedIn.set(entry.id, tree);
+          } else if (entry.kind === "tree" && recurse) await walk(entry.id, `${path}/`, depth + 1);
           if (found.length > limits.renderFiles) {
             throw new LimitExceededError(`more than ${limits.renderFiles} files in one source`);
           }
@@ -220,10 +338,9 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
       return found;
     },
     async blob(id, maxBytes) {
-      const object = await read(id, Math.max(maxBytes, SMALL));
-      if (object?.type !== "blob") throw new InternalError(`blob ${id} is missing in the mirror of a repository`);
-      if (object.data.length > maxBytes) throw new LimitExceededError(`a file is larger than ${maxBytes} bytes`);
-      return object.data;
+      const { data } = await must(id, "blob", Math.max(maxBytes, SMALL));
+      if (data.length > maxBytes) throw new LimitExceededError(`a file is larger than ${maxBytes} bytes`);
+      return data;
     },
     close() {
       endRest?.();

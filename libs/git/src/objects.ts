@@ -17,8 +17,12 @@ interface Waiting {
 
 /** Reads objects of one bare repository through one `git cat-file --batch`, started on first use. */
 export interface ObjectReader {
-  /** `name` is an object id; undefined when the repository does not have it. A larger object is an error, not kept in memory. */
+  /**
+   * `name` is an object id; undefined when the repository does not have it, or cannot read it. A larger object is an error, not kept in memory.
+   */
   read(name: string, maxBytes?: number): Promise<GitObject | undefined>;
+  /** Resolves when nothing waits for an answer. */
+  drained(): Promise<void>;
   /** Ends the process when nothing waits; the next read starts another. */
   rest(): void;
   close(): void;
@@ -26,9 +30,15 @@ export interface ObjectReader {
 
 const LARGEST = 256 * 1024 * 1024;
 
-export function createObjectReader(directory: string, variables: Readonly<Record<string, string>>): ObjectReader {
+/** `directory` is a repository without a remote, `objects` the folder of objects of the mirror. */
+export function createObjectReader(
+  directory: string,
+  objects: string,
+  variables: Readonly<Record<string, string>>,
+): ObjectReader {
   let child: ChildProcessByStdio<Writable, Readable, null> | undefined;
   let waiting: Waiting[] = [];
+  let idle: (() => void)[] = [];
   let buffered: Buffer[] = [];
   let size = 0;
   /** Body that is being received: its header was read already. */
@@ -86,19 +96,43 @@ export function createObjectReader(directory: string, variables: Readonly<Record
     body = undefined;
     return true;
   };
-  const fail = (error: Error) => {
-    const failed = waiting;
-    waiting = [];
+  const settle = () => {
+    if (waiting.length > 0) return;
+    const told = idle;
+    idle = [];
+    for (const each of told) each();
+  };
+  const forget = () => {
     buffered = [];
     size = 0;
     body = undefined;
     child = undefined;
-    for (const each of failed) each.reject(error);
   };
-  const start = () => {
+  const fail = (error: Error) => {
+    const failed = waiting;
+    waiting = [];
+    forget();
+    for (const each of failed) each.reject(error);
+    settle();
+  };
+  /** git ends over an object that is broken; that one counts as missing, and the others are asked for again. */
+  const ended = () => {
+    const [first, ...others] = waiting;
+    waiting = [];
+    forget();
+    first?.resolve(undefined);
+    for (const each of others) ask(each);
+    settle();
+  };
+  const ask = (each: Waiting) => {
+    child ??= start();
+    waiting.push(each);
+    child.stdin.write(`${each.name}\n`);
+  };
+  const start = (): ChildProcessByStdio<Writable, Readable, null> => {
     const started = spawn("git", ["cat-file", "--batch"], {
       cwd: directory,
-      env: { ...variables, GIT_DIR: directory },
+      env: { ...variables, GIT_DIR: directory, GIT_OBJECT_DIRECTORY: objects },
       stdio: ["pipe", "pipe", "ignore"],
     });
     started.stdout.on("data", (chunk: Buffer) => {
@@ -106,33 +140,31 @@ export function createObjectReader(directory: string, variables: Readonly<Record
       buffered.push(chunk);
       size += chunk.length;
       while (step()) {}
+      settle();
     });
     started.stdin.on("error", () => {});
     started.on("error", (cause) => {
       if (child === started) fail(new InternalError("git cat-file could not be started", { cause }));
     });
-    started.on("exit", () => {
-      if (child === started) fail(new InternalError(`git cat-file ended in ${directory}`));
+    started.on("close", () => {
+      if (child === started) ended();
     });
     // An idle reader keeps nobody from ending.
     started.unref();
     return started;
   };
   const stop = () => {
-    const ended = child;
-    child = undefined;
-    ended?.stdin.end();
-    ended?.kill();
+    const old = child;
+    forget();
+    old?.stdin.end();
+    old?.kill();
   };
 
   return {
     read(name, maxBytes = LARGEST) {
-      return new Promise((resolve, reject) => {
-        child ??= start();
-        waiting.push({ name, maxBytes, resolve, reject });
-        child.stdin.write(`${name}\n`);
-      });
+      return new Promise((resolve, reject) => ask({ name, maxBytes, resolve, reject }));
     },
+    drained: () => (waiting.length === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
     rest() {
       if (waiting.length === 0) stop();
     },
@@ -141,6 +173,7 @@ export function createObjectReader(directory: string, variables: Readonly<Record
       waiting = [];
       stop();
       for (const each of failed) each.reject(new InternalError("the repository is closed"));
+      settle();
     },
   };
 }

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Clock } from "@tiphys/clock";
 import type { Dialer } from "@tiphys/dialer";
 import { PermissionDeniedError } from "@tiphys/errors";
+import { limits } from "@tiphys/limits";
 import type { RepositoryCredentials } from "./credentials.js";
 import { type GitEnvironment, gitEnvironment } from "./environment.js";
 import { openMirror, type Repository } from "./mirror.js";
+import { discard, listFolders } from "./mirror-folder.js";
 import { checkRepositoryUrl, endpointOf, isSshUrl, redactUrl } from "./url.js";
 
 export interface RepositoriesOptions {
@@ -21,6 +23,12 @@ export interface RepositoriesOptions {
   readonly dialer?: Dialer;
   /** Milliseconds without use after which a mirror's reader process is ended; default 30,000. */
   readonly idleMilliseconds?: number;
+  /** Milliseconds without a word after which a command against the remote side is ended; `limits.gitMilliseconds` when undefined. */
+  readonly silence?: number;
+  /** Bytes of all mirrors together beyond which those go that were used longest ago; `limits.gitMirrorsBytes` when undefined. */
+  readonly maxBytes?: number;
+  /** Further settings of git, for tests. */
+  readonly configuration?: readonly (readonly [string, string])[];
   /** Told of every command against the remote side, for metrics. */
   readonly onRequest?: (type: "ls-remote" | "fetch", url: string, milliseconds: number, failed: boolean) => void;
 }
@@ -36,8 +44,14 @@ export interface OpenOptions {
 /** Bare mirrors of Git repositories, made on first use. */
 export interface Repositories {
   open(url: string, options?: OpenOptions): Promise<Repository>;
+  /** Resolves when the sweep that may be under way is over. */
+  swept(): Promise<void>;
   close(): void;
 }
+
+const SWEEP_PAUSE = 3_600_000;
+/** A mirror that was used this short a while ago (milliseconds) is in use. */
+const RECENT = 2 * 3_600_000;
 
 export function createRepositories(options: RepositoriesOptions): Repositories {
   const mirrors = new Map<string, Promise<Repository>>();
@@ -61,37 +75,64 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
       ...(credentials ? { credentials } : {}),
       ...(address ? { address } : {}),
       ...(untrusted ? { followRedirects: false } : {}),
+      ...(options.configuration ? { configuration: options.configuration } : {}),
     });
+  };
+
+  let sweep: { readonly at: number; readonly done: Promise<void> } | undefined;
+  /** Once in an hour of use: mirrors that nobody uses go, and the oldest while all are larger than they may be. */
+  const sweepAtTimes = () => {
+    if (sweep && options.clock.monotonic() - sweep.at < SWEEP_PAUSE) return;
+    const now = options.clock.now().getTime();
+    const work = async () => {
+      const folders = (await listFolders(options.directory)).sort((a, b) => a.usedAt.getTime() - b.usedAt.getTime());
+      let bytes = folders.reduce((sum, folder) => sum + folder.bytes, 0);
+      for (const folder of folders) {
+        const unused = now - folder.usedAt.getTime();
+        const tooMany = bytes > (options.maxBytes ?? limits.gitMirrorsBytes) && unused > RECENT;
+        if (unused < limits.gitMirrorUnusedMilliseconds && !tooMany) continue;
+        bytes -= folder.bytes;
+        const name = basename(folder.directory);
+        const opened = mirrors.get(name);
+        mirrors.delete(name);
+        (await opened?.catch(() => undefined))?.close();
+        await discard(folder.directory);
+      }
+    };
+    sweep = { at: options.clock.monotonic(), done: options.clock.track(work()).catch(() => {}) };
   };
 
   return {
     async open(url, { untrusted = false } = {}) {
       checkRepositoryUrl(url);
+      sweepAtTimes();
       if (untrusted && (url.startsWith("/") || url.startsWith("file:"))) {
         throw new PermissionDeniedError(
           `repository ${url} is a folder of this machine, and its address comes from a file`,
         );
       }
       const key = untrusted ? `untrusted ${url}` : url;
-      let mirror = mirrors.get(key);
+      const name = `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.git`;
+      let mirror = mirrors.get(name);
       if (!mirror) {
-        const name = createHash("sha256").update(key).digest("hex").slice(0, 32);
         mirror = mkdir(options.directory, { recursive: true, mode: 0o700 }).then(() =>
           openMirror({
             url,
-            directory: join(options.directory, `${name}.git`),
+            directory: join(options.directory, name),
             searchPath: options.searchPath,
             clock: options.clock,
             environment: () => environment(url, untrusted),
             idleMilliseconds: options.idleMilliseconds ?? 30_000,
+            ...(options.silence === undefined ? {} : { silence: options.silence }),
             onRequest: (type, milliseconds, failed) => options.onRequest?.(type, redactUrl(url), milliseconds, failed),
           }),
         );
-        mirrors.set(key, mirror);
-        mirror.catch(() => mirrors.delete(key));
+        mirrors.set(name, mirror);
+        mirror.catch(() => mirrors.delete(name));
       }
       return mirror;
     },
+    swept: async () => sweep?.done,
     close() {
       for (const mirror of mirrors.values()) mirror.then((each) => each.close()).catch(() => {});
       mirrors.clear();

@@ -1,4 +1,5 @@
-import { deepCopy, formatValue, type GoValue, parseConstraint, parseVersion } from "@tiphys/template";
+import { parseConstraint, parseVersion } from "@tiphys/semver";
+import { deepCopy, formatValue, type GoValue } from "@tiphys/template";
 import type { Chart, Values } from "./chart.js";
 import { coalesceValues, mergeTables, tableAt, valueAt } from "./coalesce.js";
 import { ChartError } from "./errors.js";

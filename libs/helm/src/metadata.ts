@@ -1,5 +1,6 @@
 import { messageOf } from "@tiphys/errors";
-import { basePath, compareStrings, GoMap, type GoValue, parseVersion, quote } from "@tiphys/template";
+import { parseVersion } from "@tiphys/semver";
+import { basePath, compareStrings, GoMap, type GoValue, quote } from "@tiphys/template";
 import { parseYamlDocuments } from "@tiphys/yaml";
 import type { Lock } from "./dependency-build.js";
 import { ChartError } from "./errors.js";

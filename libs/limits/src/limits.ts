@@ -47,6 +47,15 @@ export const limits = {
   jsonnetAllocation: 20_000_000,
   /** Silence of one git command after which it is ended. */
   gitMilliseconds: 90_000,
+  /** One git command from beginning to end: the first fetch of a large repository takes long. */
+  gitTotalMilliseconds: 3_600_000,
+  /** `git ls-remote`, from beginning to end. */
+  gitRefsMilliseconds: 60_000,
+  /** Mirrors on disk: bytes of all together, beyond which those go that were used longest ago; time without use. */
+  gitMirrorsBytes: 20 * 1024 * MiB,
+  gitMirrorUnusedMilliseconds: 30 * 24 * 3_600_000,
+  /** Commits whose signatures are looked at for one revision. */
+  gitVerifiedCommits: 10_000,
   /** Output of `git ls-remote`. */
   gitRefsBytes: 64 * MiB,
   /** OpenPGP keys, signatures and signed texts: bytes, packets, bits of an integer, keys of one ring, signatures of a key over itself, signatures over one text. */

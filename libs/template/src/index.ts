@@ -8,7 +8,6 @@ export { empty, strval, toFloat64, toInt64 } from "./sprig/convert.js";
 export { type Environment, randomBelow } from "./sprig/environment.js";
 export { sprigFunctions } from "./sprig/index.js";
 export { basePath, cleanPath, extension } from "./sprig/paths.js";
-export { type Constraint, compareVersions, parseConstraint, parseVersion, type Version } from "./sprig/semver.js";
 export {
   defaultFuel,
   type Fuel,

@@ -4,6 +4,7 @@ import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { gunzipSync } from "node:zlib";
 
 /** A work tree with one branch `main`, for tests to push into other people's faces. */
 export interface TestRepository {
@@ -78,7 +79,14 @@ export async function startGitServer(
   root: string,
   options: {
     auth?: { username: string; password: string } | { bearer: string };
-    tls?: { cert: string; key: string };
+    /** `ca` asks clients for a certificate that it has signed. */
+    tls?: { cert: string; key: string; ca?: string };
+    /** Looks at each request before it is served: it waits as long as this does, and a status ends it. */
+    before?: (request: {
+      method: string;
+      path: string;
+      body: string;
+    }) => Promise<number | undefined> | Promise<void> | number | undefined;
   } = {},
 ): Promise<GitServer> {
   const requests: string[] = [];
@@ -88,7 +96,7 @@ export async function startGitServer(
     ("bearer" in options.auth
       ? `Bearer ${options.auth.bearer}`
       : `Basic ${Buffer.from(`${options.auth.username}:${options.auth.password}`).toString("base64")}`);
-  const answer: RequestListener = (request, response) => {
+  const answer: RequestListener = async (request, response) => {
     const url = new URL(request.url ?? "/", "http://localhost");
     requests.push(`${request.method} ${url.pathname}`);
     hosts.push(request.headers.host ?? "");
@@ -96,6 +104,17 @@ export async function startGitServer(
       response.writeHead(401, { "www-authenticate": 'Basic realm="test"' }).end();
       return;
     }
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part);
+    const sent = Buffer.concat(parts);
+    const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
+    const status = await options.before?.({
+      method: request.method ?? "",
+      path: url.pathname,
+      body: plain.toString("latin1"),
+    });
+    if (response.destroyed) return;
+    if (status) return void response.writeHead(status).end();
     const backend = spawn("git", ["http-backend"], {
       env: {
         ...environment(),
@@ -115,8 +134,8 @@ export async function startGitServer(
       },
       stdio: ["pipe", "pipe", "ignore"],
     });
-    request.pipe(backend.stdin);
     backend.stdin.on("error", () => {});
+    backend.stdin.end(sent);
     let head = Buffer.alloc(0);
     let begun = false;
     backend.stdout.on("data", (chunk: Buffer) => {
@@ -136,7 +155,12 @@ export async function startGitServer(
     });
     backend.on("close", () => response.end());
   };
-  const server = options.tls ? createTlsServer(options.tls, answer) : createServer(answer);
+  const server = options.tls
+    ? createTlsServer(
+        { ...options.tls, ...(options.tls.ca ? { requestCert: true, rejectUnauthorized: true } : {}) },
+        answer,
+      )
+    : createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" && address ? address.port : 0;

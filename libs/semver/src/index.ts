@@ -1,0 +1,4 @@
+export * from "./constraint.js";
+export * from "./errors.js";
+export * from "./tags.js";
+export * from "./version.js";
