@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { DataLossError, LimitExceededError, messageOf } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
-import { compareVersions } from "@tiphys/template";
+import { compareVersions } from "@tiphys/semver";
 import { parseYaml } from "@tiphys/yaml";
 import { versionOf } from "./version.js";
 

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@tiphys/errors";
-import { type Constraint, compareVersions, parseConstraint, parseVersion, type Version } from "@tiphys/template";
+import { type Constraint, compareVersions, parseConstraint, parseVersion, type Version } from "@tiphys/semver";
 
 /** The version that a text says, as Masterminds' semver reads it (`v1`, `1.2`); undefined when it says none. */
 export function versionOf(text: string): Version | undefined {

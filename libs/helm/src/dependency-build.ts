@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { marshalJson, parseConstraint, parseVersion, quote } from "@tiphys/template";
+import { parseConstraint, parseVersion } from "@tiphys/semver";
+import { marshalJson, quote } from "@tiphys/template";
 import type { Chart } from "./chart.js";
 import { ChartError } from "./errors.js";
 import { loadArchive } from "./load.js";
