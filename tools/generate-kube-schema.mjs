@@ -29,7 +29,7 @@ const leaf = {
   "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "x",
   "io.k8s.apimachinery.pkg.apis.meta.v1.Time": "t",
   "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": "m",
-  "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "*",
+  "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "f",
   "io.k8s.apimachinery.pkg.runtime.RawExtension": "r",
   "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON": "*",
   "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool": "*",

@@ -144,7 +144,8 @@ export function updateManagedFields(input: UpdateInput): ManagedFieldsEntry[] {
   const sent = after.metadata.managedFields;
   // A list with one empty entry is the documented way to drop all ownership.
   if (sent?.length === 1 && Object.keys(sent[0]!).length === 0) return [];
-  const edited = sent !== undefined && sent.length > 0 && sent !== before?.metadata.managedFields;
+  const edited =
+    sent !== undefined && sent.length > 0 && sent !== before?.metadata.managedFields && sent.every(isReadable);
   const entries = edited ? sent : (before?.metadata.managedFields ?? []);
   // An object that nobody tracked so far stays untracked until someone applies it.
   if (before !== undefined && entries.length === 0) return [];
@@ -159,6 +160,10 @@ export function updateManagedFields(input: UpdateInput): ManagedFieldsEntry[] {
   });
   return managers === undefined ? (entries as ManagedFieldsEntry[]) : writeManagers(managers);
 }
+
+/** Entries that cannot be read change nothing: those of the stored object go on. */
+const isReadable = ({ operation, fieldsType }: ManagedFieldsEntry): boolean =>
+  (operation === "Apply" || operation === "Update") && (!fieldsType || fieldsType === "FieldsV1");
 
 /** Differences without the parts nobody owns. */
 function changes(

@@ -1,4 +1,3 @@
-import { deepEqual } from "@tiphys/canonical-json";
 import type { Schema } from "@tiphys/kube-schema";
 import type { KubeObject, ManagedFieldsEntry } from "@tiphys/resources";
 import type { Conflict } from "./conflicts.js";
@@ -40,7 +39,7 @@ export function applyServerSide(input: ApplyInput): ApplyResult {
   const { live, manager, schema, now, subresource = "" } = input;
   const without = input.ignore === undefined ? undefined : ignored(input.ignore);
   const applied = withoutManagedFields(input.applied);
-  if (input.applied.metadata?.managedFields?.length) {
+  if (input.applied.metadata?.managedFields !== undefined) {
     throw new PatchError("malformed", "metadata.managedFields must be nil");
   }
   checkConfiguration(applied, schema);
@@ -66,7 +65,6 @@ export function applyServerSide(input: ApplyInput): ApplyResult {
   const found = compare(before, merged, schema);
   const conflicts: Conflict[] = [];
   const out: Manager[] = [];
-  let changed = mine === undefined ? set !== undefined : !deepEqual(mine.fields, set);
   for (const other of managers) {
     if (other === mine) continue;
     const disputed = intersection(other.fields, found.changed);
@@ -75,13 +73,13 @@ export function applyServerSide(input: ApplyInput): ApplyResult {
       continue;
     }
     const fields = difference(difference(other.fields, disputed), found.removed);
-    if (fields !== other.fields) changed = true;
     if (fields !== undefined) out.push(fields === other.fields ? other : { ...other, fields });
   }
   if (conflicts.length > 0) return { conflicts };
 
-  const nothingNew = !changed && merged === before && mine !== undefined;
-  if (set !== undefined) out.push(entry(manager, applied.apiVersion, subresource, nothingNew ? mine.time : now, set));
+  // The time is that of the last change of the object, not of its owners.
+  const time = found.changed === undefined && found.removed === undefined ? mine?.time : now;
+  if (set !== undefined) out.push(entry(manager, applied.apiVersion, subresource, time, set));
   return { object: withManagers(merged, writeManagers(out)), conflicts: [] };
 }
 

@@ -57,6 +57,7 @@ const leaves: Readonly<Record<string, Leaf>> = {
   o: { type: "object" },
   // What is in there is nobody's business but the client's: it is owned as a whole.
   r: { mapType: "atomic" },
+  f: {},
   "*": {},
 };
 const plain = new Map<string, Schema>(Object.entries(leaves).map(([key, leaf]) => [key, Object.freeze({ ...leaf })]));

@@ -19,6 +19,7 @@ export { openApiV2Document, openApiV3Document, type ServedCrd } from "./openapi.
 export * from "./schema.js";
 export {
   compilePrinterColumns,
+  customScalePrinter,
   defaultPrinter,
   formatAge,
   type PodSummary,

@@ -23,6 +23,8 @@ const leaves: Readonly<Record<string, Json>> = {
   t: { type: "string", format: "date-time" },
   m: { type: "string", format: "date-time" },
   o: { type: "object" },
+  r: { type: "object" },
+  f: { type: "object" },
 };
 const special: Readonly<Record<Flavour, Readonly<Record<string, Json>>>> = {
   v3: {
@@ -38,6 +40,8 @@ const namedLeaves: Readonly<Record<string, string>> = {
   x: "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
   t: "io.k8s.apimachinery.pkg.apis.meta.v1.Time",
   m: "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime",
+  f: "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1",
+  r: "io.k8s.apimachinery.pkg.runtime.RawExtension",
 };
 const listTypes = { a: "atomic", s: "set", m: "map" } as const;
 const mapTypes = { a: "atomic", g: "granular" } as const;

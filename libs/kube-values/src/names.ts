@@ -55,7 +55,10 @@ export const isQualifiedName: NameRule = (text) => {
   const name = parts.at(-1)!;
   if (parts.length === 2) {
     if (parts[0] === "") problems.push("prefix part must be non-empty");
-    else problems.push(...isDnsSubdomain(parts[0]!).map((text) => `prefix part ${text}`));
+    else
+      problems.push(
+        ...isDnsSubdomain(parts[0]!).map((text) => `prefix part ${text.replace("253 characters", "253 bytes")}`),
+      );
   }
   if (name === "") problems.push("name part must be non-empty");
   else if (name.length > 63) problems.push(`name part ${longest(63)}`);

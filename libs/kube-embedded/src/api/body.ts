@@ -3,7 +3,7 @@ import { limits } from "@tiphys/limits";
 import { groupVersionOf, type KubeObject } from "@tiphys/resources";
 import type { ServedKind } from "./kinds.js";
 import type { WriteContext } from "./parts.js";
-import { badRequest } from "./status.js";
+import { badRequest, fieldError, invalid } from "./status.js";
 
 /** Plain data as JSON would carry it, in fresh objects; deeper than the limit is refused. */
 export function plain<T>(value: T, depth = 0): T {
@@ -47,9 +47,11 @@ export function strictness(
   unknown: readonly string[],
   context: WriteContext,
   refuse: (message: string) => Error,
+  others: readonly string[] = [],
 ): void {
   if (context.fieldValidation === "Ignore") return;
   const problems = [
+    ...others,
     ...(context.duplicates ?? []).map((field) => `duplicate field "${field}"`),
     ...unknown.map((field) => `unknown field "${field}"`),
   ];
@@ -69,7 +71,12 @@ export function identified(kind: Identity, body: unknown): KubeObject {
   const apiVersion = apiVersionOfKind(kind);
   const given = body as Partial<KubeObject>;
   checkType(kind, given.apiVersion || apiVersion, given.kind || kind.kind, body);
-  const metadata = given.metadata ?? {};
+  let metadata = given.metadata ?? {};
+  // An empty list drops all managers, as one empty entry does; the decoder would not see it.
+  const { managedFields } = metadata as { managedFields?: unknown };
+  if (Array.isArray(managedFields) && managedFields.length === 0) {
+    metadata = { ...metadata, managedFields: [{}] } as unknown as KubeObject["metadata"];
+  }
   if (typeof metadata !== "object" || Array.isArray(metadata)) {
     throw badRequest(
       `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: json: cannot unmarshal ${Array.isArray(metadata) ? "array" : typeof metadata} into Go struct field ${kind.kind}.metadata of type v1.ObjectMeta`,
@@ -84,11 +91,13 @@ export function checkType(expected: Identity, apiVersion: string, kind: string, 
   const wanted = apiVersionOfKind(expected);
   if (kind === expected.kind && apiVersion === wanted) return;
   if (expected.crd) {
-    throw badRequest(
-      kind === expected.kind
-        ? `the API version in the data (${apiVersion}) does not match the expected API version (${wanted})`
-        : `the kind in the data (${kind}) does not match the expected kind (${expected.kind})`,
-    );
+    if (kind !== expected.kind) {
+      const name = (body as Partial<KubeObject> | undefined)?.metadata?.name ?? "";
+      throw invalid({ group: expected.group, kind }, name, [
+        fieldError("kind", "FieldValueInvalid", `Invalid value: ${JSON.stringify(kind)}: must be ${expected.kind}`),
+      ]);
+    }
+    throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${wanted})`);
   }
   const { group, version } = groupVersionOf(apiVersion);
   const cannot = (why: string) =>

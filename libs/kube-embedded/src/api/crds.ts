@@ -15,7 +15,8 @@ interface CrdCondition {
 
 /** The status a definition deserves: whether its names are free, and so whether it is served. */
 export function crdStatus(crd: KubeObject, store: Store, now: string): KubeObject["status"] {
-  const { names, versions } = crd["spec"];
+  const { names } = crd["spec"];
+  const versions = crd["spec"].versions ?? [];
   const before: CrdCondition[] = crd["status"]?.conditions ?? [];
   const wasAccepted: AcceptedNames = crd["status"]?.acceptedNames ?? { plural: "", kind: "" };
   const { accepted, conflict } = acceptNames(crd, wasAccepted, store);

@@ -75,8 +75,22 @@ const same = (a: KubeObject, b: KubeObject): boolean =>
   (a.metadata.finalizers ?? []).join() === (b.metadata.finalizers ?? []).join() &&
   a["status"]?.phase === b["status"]?.phase;
 
-function checkPreconditions(kind: ServedKind, found: KubeObject, { preconditions }: DeleteOptions): void {
+export function checkPreconditions(
+  kind: ServedKind,
+  found: KubeObject,
+  { preconditions }: Pick<DeleteOptions, "preconditions">,
+): void {
   const { uid, resourceVersion, name } = found.metadata;
+  if (kind.collection === "/namespaces") {
+    for (const [what, wanted, is] of [
+      ["UID", preconditions?.uid, uid],
+      ["ResourceVersion", preconditions?.resourceVersion, resourceVersion],
+    ] as const) {
+      if (!wanted || wanted === is) continue;
+      const problem = `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${is}`;
+      throw status.conflict(kind, name, problem);
+    }
+  }
   const named = { group: kind.group, resource: kind.kind, kind: kind.kind };
   const wrong = (what: string, wanted: string, is: string | undefined) =>
     statusError(

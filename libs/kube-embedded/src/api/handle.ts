@@ -7,7 +7,7 @@ import type { KubeObject } from "@tiphys/resources";
 import { restrictNode } from "../access/node-restriction.js";
 import type { Authenticate, Tokens } from "../access/tokens.js";
 import { caveats } from "./behaviour.js";
-import { decodeBody } from "./body.js";
+import { checkType, decodeBody } from "./body.js";
 import { type Deletion, remove, removeNow } from "./deletes.js";
 import type { ServedKind } from "./kinds.js";
 import type { Parts, Target, WriteContext } from "./parts.js";
@@ -184,6 +184,9 @@ function restrictDeletion(parts: HandlerParts, principal: Principal, { kind, nam
   if (old) restrictNode(principal, "delete", kind, name, { old, subresource });
 }
 
+const BINDING = { group: "", version: "v1", kind: "Binding" } as const;
+const EVICTION = { group: "policy", version: "v1", kind: "Eviction" } as const;
+
 async function post(
   parts: HandlerParts,
   request: Extract<ApiRequest, { verb: "create" }>,
@@ -195,15 +198,40 @@ async function post(
       const answer = review(parts, kind, namespace, decodeBody(kind, body, context), context);
       if (answer) return { type: "object", object: answer, created: true };
     }
+    if (kind.collection === "/bindings") {
+      const pods = parts.kinds.find("", "v1", "pods");
+      const binding = decodeBody(kind, body, context);
+      if (pods) await bind(parts, { ...target(binding.metadata.name), kind: pods }, binding, context);
+      return { type: "success", created: true };
+    }
     const object = await create(parts, kind, namespace, body, context);
     for (const caveat of caveats(kind, object)) context.warn(caveat);
     return { type: "object", object, created: true };
   }
   const given = body as KubeObject;
   const name = request.name || given?.metadata?.name;
-  if (!name) throw status.badRequest("metadata.name: the name of the object is required");
+  if (!name) {
+    if (subresource === "eviction" || subresource === "binding") {
+      throw status.badRequest(
+        `name in URL does not match name in ${subresource === "binding" ? "Binding" : "Eviction"} object`,
+      );
+    }
+    throw status.badRequest("metadata.name: the name of the object is required");
+  }
   if (subresource === "token") {
     return { type: "object", object: requestToken(parts, target(name), body, context), created: true };
+  }
+  const named = { binding: "Binding", eviction: "Eviction" }[subresource];
+  if (named) {
+    checkType(
+      named === "Binding" ? BINDING : EVICTION,
+      given.apiVersion || (named === "Binding" ? "v1" : "policy/v1"),
+      given.kind || named,
+      given,
+    );
+    if (request.name && given.metadata?.name !== request.name) {
+      throw status.badRequest(`name in URL does not match name in ${named} object`);
+    }
   }
   if (subresource === "binding") await bind(parts, target(name), given, context);
   else if (subresource === "eviction") {

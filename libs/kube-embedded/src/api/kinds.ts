@@ -190,17 +190,32 @@ export function servedCustom(crd: KubeObject, version: any): ServedKind {
     decode(object) {
       const { metadata, unknown: inMetadata, error } = decodeMetadata(object);
       const { value, unknown } = schema().prune({ ...object, metadata });
-      return { object: value, unknown: [...inMetadata, ...unknown], ...(error === undefined ? {} : { error }) };
+      return {
+        object: value,
+        unknown: [...inMetadata, ...[...unknown].sort()],
+        ...(error === undefined ? {} : { error }),
+      };
     },
     applyDefaults: (object) => schema().applyDefaults(object),
     validate(object, old, subresource, warn) {
       const found = schema().validate(object, old, subresource === "status");
-      for (const warning of found.warnings) warn?.(warning);
+      for (const warning of [...finalizerWarnings(object, old), ...found.warnings]) warn?.(warning);
       const rules = { namespaced: type.namespaced, nameRule: isDnsSubdomain, again: "u" };
       return [...validateMetadata(object, rules, old), ...found.errors];
     },
   };
 }
+
+const standardFinalizers = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
+
+/** New finalizers that another writer may mean otherwise. */
+const finalizerWarnings = ({ metadata }: KubeObject, old?: KubeObject): string[] =>
+  (metadata.finalizers ?? [])
+    .filter((name) => !name.includes("/") && !standardFinalizers.has(name) && !old?.metadata.finalizers?.includes(name))
+    .map((name) => {
+      const how = name.includes(".") ? " including a path (/)" : "";
+      return `metadata.finalizers: ${JSON.stringify(name)}: prefer a domain-qualified finalizer name${how} to avoid accidental conflicts with other finalizer writers`;
+    });
 
 /** Metadata is read alike for every kind; a ConfigMap is only the bearer. */
 function decodeMetadata(object: KubeObject) {

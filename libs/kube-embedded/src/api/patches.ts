@@ -1,3 +1,4 @@
+import { canonicalJson } from "@tiphys/canonical-json";
 import { LimitExceededError, messageOf } from "@tiphys/errors";
 import type { Patch } from "@tiphys/kube";
 import { statusError } from "@tiphys/kube";
@@ -85,11 +86,21 @@ function decodePatched({ kind }: Target, patched: KubeObject, patch: Patch, cont
   try {
     checkType(kind, patched?.apiVersion || apiVersionOfKind(kind), patched?.kind || kind.kind, patched);
   } catch (error) {
+    if (kind.crd && patched?.kind !== kind.kind) throw error;
     throw refuse(messageOf(error).replace(/^.* cannot be handled as a \S+: /, ""));
   }
   const { object, unknown, error } = kind.decode(identified(kind, patched));
   if (error !== undefined) throw refuse(inGoWords(patch, error.replace(/^.* cannot be handled as a \S+: /, "")));
-  strictness(unknown, context, refuse);
+  const members = new Set(["op", "path", "from", "value"]);
+  const inSteps =
+    patch.type === "json"
+      ? patch.body.flatMap((step, at) =>
+          Object.keys(step)
+            .filter((key) => !members.has(key))
+            .map((key) => `json patch unknown field "[${at}].${key}"`),
+        )
+      : [];
+  strictness(unknown, context, refuse, inSteps);
   return object;
 }
 
@@ -134,6 +145,9 @@ async function apply(
   const live = current(parts, target);
   if (!live && subresource) throw status.notFound(kind, name);
   const version = applied.metadata.resourceVersion;
+  if (version && !/^\d+$/.test(version)) {
+    throw status.bare(`strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`);
+  }
   if (live && version && version !== live.metadata.resourceVersion) throw status.conflict(kind, name, status.MODIFIED);
   let result: ReturnType<typeof applyServerSide>;
   try {
@@ -155,7 +169,7 @@ async function apply(
     throw statusError(409, "Conflict", message, { causes: [...causes] });
   }
   strictness(kind.decode(applied).unknown, context, (message) => status.badRequest(message));
-  const { object: decoded, error } = kind.decode(result.object);
+  const { object: decoded, error } = kind.decode(withLastApplied(result.object, applied, context.manager));
   if (error !== undefined) throw status.badRequest(error);
   if (live)
     return {
@@ -165,6 +179,22 @@ async function apply(
   checkMayCreate(parts, target, context);
   const admitted = admitCreate(parts, kind, namespace, decoded, context, true);
   return { object: await commitCreate(parts, kind, admitted, context), created: true };
+}
+
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+
+/** Keeps what kubectl's client-side apply remembers in step, so that one may go back to it. */
+function withLastApplied(object: KubeObject, applied: KubeObject, manager: string): KubeObject {
+  const { annotations } = object.metadata;
+  if (manager !== "kubectl" || annotations?.[LAST_APPLIED] === undefined) return object;
+  const { annotations: given, managedFields: _, ...metadata } = applied.metadata;
+  const { [LAST_APPLIED]: _own, ...others } = given ?? {};
+  const whole = {
+    ...applied,
+    metadata: { ...metadata, ...(Object.keys(others).length > 0 ? { annotations: others } : {}) },
+  };
+  const text = `${canonicalJson(whole)}\n`;
+  return { ...object, metadata: { ...object.metadata, annotations: { ...annotations, [LAST_APPLIED]: text } } };
 }
 
 /** The applied configuration: complete in its identity, with nothing its kind does not know. */

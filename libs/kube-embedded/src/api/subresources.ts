@@ -1,5 +1,5 @@
 import type { KubeObject } from "@tiphys/resources";
-import { removeNow } from "./deletes.js";
+import { checkPreconditions, removeNow } from "./deletes.js";
 import type { ServedKind } from "./kinds.js";
 import { timestamp } from "./names.js";
 import type { Parts, Target, WriteContext } from "./parts.js";
@@ -11,12 +11,15 @@ export async function bind(parts: Parts, target: Target, body: KubeObject, conte
   const { kind, name } = target;
   const pod = current(parts, { ...target, subresource: "" });
   if (!pod) throw status.notFound(kind, name);
-  const node = body["target"]?.name;
-  if (!node) {
-    throw status.invalid({ group: "", kind: "Binding" }, name, [
-      status.fieldError("target.name", "FieldValueRequired", "Required value"),
-    ]);
-  }
+  const { name: node, kind: targetKind = "" } = (body["target"] ?? {}) as { name?: string; kind?: string };
+  const problems = [
+    ...(targetKind === "" || targetKind === "Node"
+      ? []
+      : [`target.kind: Unsupported value: ${JSON.stringify(targetKind)}: supported values: "Node", "<empty>"`]),
+    ...(node ? [] : ["target.name: Required value"]),
+  ];
+  // As the real server has it, which does not take this for a refusal of its own.
+  if (problems.length > 0) throw status.bare(problems.length === 1 ? problems.join() : `[${problems.join(", ")}]`);
   const operation = { group: kind.group, resource: "pods/binding", kind: kind.kind };
   if (pod["spec"].nodeName) {
     throw status.conflict(operation, name, `pod ${name} is already assigned to node "${pod["spec"].nodeName}"`);
@@ -47,17 +50,44 @@ export async function bind(parts: Parts, target: Target, body: KubeObject, conte
 
 /** POST pods/eviction: a deletion that disruption budgets may refuse; there are no budgets yet. */
 export async function evict(parts: Parts, target: Target, body: KubeObject, context: WriteContext): Promise<void> {
-  const options = body["deleteOptions"] ?? {};
-  removeNow(
-    parts,
-    { ...target, subresource: "" },
-    {
-      ...(options.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: options.gracePeriodSeconds }),
-      ...(options.preconditions ? { preconditions: options.preconditions } : {}),
-      ...(context.dryRun ? { dryRun: true } : {}),
-    },
-  );
+  const { kind, name } = target;
+  const pod = { ...target, subresource: "" };
+  const { gracePeriodSeconds, preconditions, dryRun } = (body["deleteOptions"] ?? {}) as {
+    gracePeriodSeconds?: number;
+    preconditions?: { uid?: string; resourceVersion?: string };
+    dryRun?: string[];
+  };
+  const options = {
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    ...(preconditions ? { preconditions } : {}),
+    ...(context.dryRun || dryRun?.includes("All") ? { dryRun: true } : {}),
+  };
+  const found = current(parts, pod);
+  if (!found) throw status.notFound(kind, name);
+  checkPreconditions(kind, found, options);
+  if (!options.dryRun) {
+    const { resourceVersion: _, ...uid } = preconditions ?? {};
+    tellEviction(parts, pod, found);
+    removeNow(parts, pod, { ...options, ...(preconditions ? { preconditions: uid } : {}) });
+  }
   await parts.store.settled();
+}
+
+/** Writes on the pod why it will end: what runs it has to know this from other ends. */
+function tellEviction({ store, clock }: Parts, { kind }: Target, pod: KubeObject): void {
+  const now = timestamp(clock.now());
+  const before = (pod["status"]?.conditions ?? []) as { type: string; status: string; lastTransitionTime?: string }[];
+  const known = before.find(({ type }) => type === "DisruptionTarget");
+  const told = {
+    type: "DisruptionTarget",
+    status: "True",
+    lastProbeTime: null,
+    lastTransitionTime: known?.status === "True" ? known.lastTransitionTime : now,
+    reason: "EvictionByEvictionAPI",
+    message: "Eviction API: evicting",
+  };
+  const conditions = [...before.filter((one) => one !== known), told];
+  store.put(kind.collection, { ...pod, metadata: { ...pod.metadata }, status: { ...pod["status"], conditions } });
 }
 
 /** True when the kind has this subresource with this verb. */

@@ -5,7 +5,7 @@ import type { KubeObject } from "@tiphys/resources";
 import { deprecation } from "../api/behaviour.js";
 import { goJsonKind } from "../api/go-json.js";
 import { type ApiAnswer, type ApiRequest, type HandlerParts, handle, refuseMissing } from "../api/handle.js";
-import { badRequest, methodNotAllowed } from "../api/status.js";
+import { badRequest, methodNotAllowed, noSuchResource } from "../api/status.js";
 import { returnsDeletedObject } from "../api/strategy.js";
 import { type Body, decodeObject, decodeRequest, mediaTypeOf, type Refusal, readBody } from "./body.js";
 import { isConnect, serveConnect } from "./connect.js";
@@ -42,6 +42,9 @@ export async function serveObjects(parts: HandlerParts, exchange: Exchange, prin
     includeObject: query.get("includeObject") ?? "Metadata",
     now: parts.clock.now(),
   };
+  const { kind } = found;
+  // What can only be created has no objects of its own.
+  if (found.name !== undefined && !found.subresource && kind.verbs.length === 1) throw noSuchResource();
   refuseMissing(found);
   const advice = deprecation(found.kind);
   const isServed = !found.subresource || found.kind.subresources.some(({ name }) => name === found.subresource);
@@ -204,7 +207,11 @@ function answer(
       exchange.send(given.created ? 201 : 200, objectText(given.object, shaping), representation);
       return;
     case "success":
-      exchange.send(given.created ? 201 : 200, JSON.stringify(success()), representation);
+      exchange.send(
+        given.created ? 201 : 200,
+        JSON.stringify({ ...success(), ...(given.created ? { code: 201 } : {}) }),
+        representation,
+      );
       return;
     case "deletion": {
       const { gone, object } = given.deletion;

@@ -1,4 +1,4 @@
-import { scalePrinter } from "@tiphys/kube-schema";
+import { customScalePrinter, scalePrinter } from "@tiphys/kube-schema";
 import type { KubeObject } from "@tiphys/resources";
 import type { ServedKind } from "../api/kinds.js";
 import { TEMPLATE_GENERATION } from "../api/strategy.js";
@@ -67,7 +67,9 @@ export function* listText(items: readonly KubeObject[], meta: ListMeta, shaping:
     });
     return;
   }
-  const head = JSON.stringify({ kind: kind.listKind, apiVersion: apiVersionOf(kind), metadata: listMeta(meta) });
+  // Lists of custom resources always say where they go on, even if nowhere.
+  const metadata = kind.crd ? { continue: "", ...listMeta(meta) } : listMeta(meta);
+  const head = JSON.stringify({ kind: kind.listKind, apiVersion: apiVersionOf(kind), metadata });
   yield `${head.slice(0, -1)},"items":[`;
   let first = true;
   const type = Buffer.from(`{"kind":"${kind.kind}","apiVersion":"${apiVersionOf(kind)}",`);
@@ -94,7 +96,7 @@ function* withoutType(item: KubeObject, type: Buffer): Generator<string | Buffer
 
 export function table(items: readonly KubeObject[], meta: ListMeta, shaping: Shaping, withColumns: boolean): object {
   const { includeObject, now } = shaping;
-  const kind = items[0]?.kind === "Scale" ? scalePrinter : shaping.kind;
+  const kind = items[0]?.kind === "Scale" ? (shaping.kind.crd ? customScalePrinter : scalePrinter) : shaping.kind;
   return {
     kind: "Table",
     apiVersion: "meta.k8s.io/v1",

@@ -1,6 +1,9 @@
 import type { Kinds, ServedKind } from "../api/kinds.js";
 import { noSuchResource } from "../api/status.js";
 
+/** The path leads nowhere, which is told in plain text. */
+export class NoSuchPage extends Error {}
+
 export interface Route {
   readonly kind: ServedKind;
   readonly namespace?: string;
@@ -34,6 +37,7 @@ export function route(kinds: Kinds, path: readonly string[], pathname = ""): Rou
   const [resource = "", name, subresource, ...more] = rest;
   const kind = kinds.find(group, version, resource);
   const proxied = subresource === "proxy" && kind?.builtin !== undefined;
+  if (!kind && !kinds.hasGroupVersion(group, version)) throw new NoSuchPage();
   if (!kind || (more.length > 0 && !proxied)) throw noSuchResource();
   if (namespace !== undefined && !kind.namespaced) throw noSuchResource();
   if (namespace === undefined && kind.namespaced && name !== undefined) throw noSuchResource();

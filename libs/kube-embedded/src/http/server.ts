@@ -19,6 +19,7 @@ import { negotiate, type Representation } from "./negotiation.js";
 import { serveObjects } from "./objects.js";
 import { OpenApi } from "./openapi.js";
 import { asksForOpenApiProtobuf, OPENAPI_PROTOBUF } from "./openapi-protobuf.js";
+import { NoSuchPage } from "./route.js";
 import { endWhenStalled } from "./stalled-readers.js";
 
 const VERSION = {
@@ -200,7 +201,6 @@ const openIdConfiguration = (url: string) => ({
 });
 
 /** A path outside of the API, which is answered without a Status. */
-class NoSuchPage extends Error {}
 
 interface Document {
   readonly text: string;

@@ -8,7 +8,7 @@ import * as workloads from "./workloads.js";
 export { compilePrinterColumns } from "./custom.js";
 export { formatAge, type Printer, type Row, type TableColumn } from "./parts.js";
 export { type PodSummary, podSummary } from "./pod.js";
-export { scalePrinter } from "./system.js";
+export { customScalePrinter, scalePrinter } from "./system.js";
 
 /** For kinds without columns of their own. */
 export const defaultPrinter: Printer = {

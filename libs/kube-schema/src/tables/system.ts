@@ -111,6 +111,11 @@ export const scalePrinter: Printer = {
   ],
 };
 
+export const customScalePrinter: Printer = {
+  columns: columns("Name", "Desired:integer", "Available:integer", "Age:date"),
+  row: scalePrinter.row,
+};
+
 /** By `group/Kind`. */
 export const systemPrinters: Readonly<Record<string, Printer>> = {
   "/ComponentStatus": {

@@ -130,7 +130,8 @@ function invariants(source: any, level: Level, path: string, errors: FieldError[
   const embedded = source["x-kubernetes-embedded-resource"] === true;
   const intOrString = source["x-kubernetes-int-or-string"] === true;
   const preserve = source["x-kubernetes-preserve-unknown-fields"] === true;
-  if (type === "array" && !isSchema(source.items)) errors.push(required(`${path}.items`, "must be specified"));
+  if (type === "array" && !isSchema(source.items) && !Array.isArray(source.items))
+    errors.push(required(`${path}.items`, "must be specified"));
   if (isSchema(source.items)) invariants(source.items, "item", `${path}.items`, errors, depth + 1);
   for (const [key, property] of Object.entries(source.properties ?? {})) {
     invariants(property, "field", child(path, key), errors, depth + 1);

@@ -23,7 +23,8 @@ interface Shared {
 /** A CustomResourceDefinition: its names, its versions, their schemas and rules. */
 export function validateCrd(crd: KubeObject, old?: KubeObject): FieldError[] {
   const spec = crd["spec"] ?? {};
-  const { group = "", names = {}, scope, versions = [], conversion } = spec;
+  const { group = "", names = {}, scope, conversion } = spec;
+  const versions: any[] = spec.versions ?? [];
   const errors: FieldError[] = [];
   if (old === undefined && crd.metadata.name !== `${names.plural ?? ""}.${group}`) {
     errors.push(invalid("metadata.name", crd.metadata.name, 'must be spec.names.plural+"."+spec.group'));
@@ -129,6 +130,10 @@ function validateVersions(versions: any[], shared: Shared, crd: KubeObject, old:
   }
   if (versions.filter(({ storage }: any) => storage).length !== 1) {
     errors.push(invalid("spec.versions", shown(), "must have exactly one version marked as storage version"));
+    const [first, second] = versions.filter(({ storage }: any) => storage).map(({ name }: any) => name);
+    const path = "status.storedVersions";
+    if (!old && first === undefined) errors.push(invalid(path, null, "must have at least one stored version"));
+    else if (!old) errors.push(invalid(path, [first], `must have the storage version ${second}`));
   }
   const stored: string[] = crd["status"]?.storedVersions ?? old?.["status"]?.storedVersions ?? [];
   if (old !== undefined) {

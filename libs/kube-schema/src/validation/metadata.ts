@@ -137,7 +137,11 @@ function validateOwners(owners: NonNullable<KubeObject["metadata"]["ownerReferen
   const errors: FieldError[] = [];
   let controllers = 0;
   for (const owner of owners) {
-    if (!owner.apiVersion) errors.push(invalid("metadata.ownerReferences.apiVersion", "", "version must not be empty"));
+    const { apiVersion } = owner;
+    if (apiVersion && apiVersion.split("/").length > 2) {
+      errors.push(invalid("metadata.ownerReferences.apiVersion", apiVersion, "version must not be empty"));
+    }
+    if (!apiVersion) errors.push(invalid("metadata.ownerReferences.apiVersion", "", "version must not be empty"));
     for (const field of ["kind", "name", "uid"] as const) {
       if (!owner[field]) errors.push(invalid(`metadata.ownerReferences.${field}`, "", "must not be empty"));
     }

@@ -1,9 +1,13 @@
 import type { Group } from "../play.js";
+import { applyGroups } from "./apply.js";
+import { customGroups } from "./custom.js";
 import { discoveryGroups } from "./discovery.js";
 import { errorGroups } from "./errors.js";
 import { kindGroups } from "./kinds.js";
+import { lifeGroups } from "./life.js";
 import { podGroups } from "./pods.js";
 import { readGroups } from "./reads.js";
+import { reviewGroups } from "./reviews.js";
 import { accessFields } from "./validation/access.js";
 import { networkFields } from "./validation/network.js";
 import { policyFields } from "./validation/policy.js";
@@ -16,6 +20,10 @@ export const groups: readonly Group[] = [
   ...errorGroups,
   ...kindGroups,
   ...podGroups,
+  ...applyGroups,
+  ...customGroups,
+  ...lifeGroups,
+  ...reviewGroups,
   ...networkFields,
   ...policyFields,
   ...storageFields,
