@@ -150,8 +150,8 @@ export function validateClusterIps(spec: any, was?: any): FieldError[] {
   const errors: FieldError[] = [];
   const ips: string[] = spec.clusterIPs ?? [];
   if (spec.clusterIP) {
-    if (ips.length === 0) errors.push(required("spec.clusterIPs"));
-    else if (ips[0] !== spec.clusterIP) {
+    // Without a list, the one address becomes the list before it is looked at.
+    if (ips.length > 0 && ips[0] !== spec.clusterIP) {
       errors.push(invalid("spec.clusterIPs", ips, "first value must match `clusterIP`"));
     }
   } else if (ips.length > 0) {
