@@ -19,3 +19,18 @@ export async function residentMegabytes(pid: number): Promise<{ own: number; tre
   for (const [candidate, size] of sizes) if (inTree(candidate)) tree += size;
   return { own: sizes.get(pid) ?? 0, tree };
 }
+
+/** Ticks of the processor in a second, as Linux counts them for every process. */
+const TICKS = 100;
+
+/** Milliseconds of processor time that the children of a process have used so far, those that ended and were waited for not. */
+export async function childrenCpuMilliseconds(pid: number): Promise<number> {
+  let ticks = 0;
+  for (const name of await readdir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (Number(fields[1]) === pid) ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return (ticks / TICKS) * 1000;
+}

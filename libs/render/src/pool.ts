@@ -39,6 +39,8 @@ export function createRenderPool({
     size,
     heapMb: 256,
     rssMb: 512,
+    // A fresh child is slow until its code is warm; its memory is watched anyway.
+    recycleAfter: 20_000,
     // Helm lets a template include itself a thousand times.
     stackMb: 64,
     deadlineMs: deadline,

@@ -208,6 +208,14 @@ it("renders again for a file that has come where none was, and for what a templa
   expect(jobs).toBe(5);
 });
 
+it("remembers each of many applications of one chart", async () => {
+  const renderer = createRenderer({ pool, cache: memoryCache() });
+  origin.commit(chart);
+  const names = Array.from({ length: 12 }, (_, n) => `app-${n}`);
+  for (const appName of [...names, ...names]) await render({ context: { appName } }, renderer);
+  expect(jobs).toBe(names.length);
+});
+
 it("shares one render of a plain folder among applications, until one has an override of its own", async () => {
   const renderer = createRenderer({ pool, cache: memoryCache() });
   origin.commit({ "app/a.yaml": configMap("a"), "app/b.txt": configMap("b") });

@@ -48,6 +48,12 @@ const TRACES_KEPT = 8;
 /** Renders that one source may be begun anew for what is outside, each for at least one thing more. */
 const MOST_ROUNDS = 100;
 
+/** Values by which applications of one source differ. */
+const OWN: ReadonlySet<string> = new Set(["appName", "namespace", "$ARGOCD_APP_NAME", "$ARGOCD_APP_NAMESPACE"]);
+
+const ofApplication = (base: string, { context }: RenderSource): string =>
+  `${base}/${digest([context.appName, context.namespace])}`;
+
 /** One earlier render: what it read, and the key of what it gave. */
 interface Trace {
   readonly reads: Reads;
@@ -93,10 +99,12 @@ export function createRenderer(options: RendererOptions): Renderer {
   }
 
   async function remembered(source: RenderSource, base: string): Promise<Rendered | undefined> {
-    for (const trace of await tracesOf(base)) {
-      if (!(await holds(trace.reads, source))) continue;
-      const stored = await cache.get(`render/${trace.key}`);
-      if (stored) return { key: trace.key, ...(JSON.parse(text(stored)) as Stored) };
+    for (const place of [ofApplication(base, source), base]) {
+      for (const trace of await tracesOf(place)) {
+        if (!(await holds(trace.reads, source))) continue;
+        const stored = await cache.get(`render/${trace.key}`);
+        if (stored) return { key: trace.key, ...(JSON.parse(text(stored)) as Stored) };
+      }
     }
     return undefined;
   }
@@ -106,12 +114,14 @@ export function createRenderer(options: RendererOptions): Renderer {
     return stored ? (JSON.parse(text(stored)) as Trace[]) : [];
   }
 
-  async function remember(base: string, reads: Reads, stored: Stored): Promise<Rendered> {
+  async function remember(base: string, source: RenderSource, reads: Reads, stored: Stored): Promise<Rendered> {
     const key = digest([base, reads]);
+    // What asked for its application is of no use to others, and would drive out what is.
+    const place = Object.keys(reads.values).some((name) => OWN.has(name)) ? ofApplication(base, source) : base;
     await cache.set(`render/${key}`, Buffer.from(JSON.stringify(stored)), CACHE_MILLISECONDS);
-    const others = (await tracesOf(base)).filter((trace) => trace.key !== key);
+    const others = (await tracesOf(place)).filter((trace) => trace.key !== key);
     const traces = [{ reads, key }, ...others].slice(0, TRACES_KEPT);
-    await cache.set(`render-reads/${base}`, Buffer.from(JSON.stringify(traces)), CACHE_MILLISECONDS);
+    await cache.set(`render-reads/${place}`, Buffer.from(JSON.stringify(traces)), CACHE_MILLISECONDS);
     return { key, ...stored };
   }
 
@@ -175,7 +185,7 @@ export function createRenderer(options: RendererOptions): Renderer {
     options.onRender?.(result.type, performance.now() - start); // Real time: as above.
     if (result.type === "Plugin") return await ofPlugin({ ...source, source: result.source }, base);
     const { type, manifests, reads } = result;
-    return await remember(base, reads, { sourceType: type, manifests });
+    return await remember(base, source, reads, { sourceType: type, manifests });
   }
 
   return {
