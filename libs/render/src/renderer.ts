@@ -173,7 +173,7 @@ export function createRenderer(options: RendererOptions): Renderer {
       typeof value === "string" ? value : digest(value),
     ]);
     const reads: Reads = { files: Object.fromEntries(files), values: Object.fromEntries(values) };
-    return await remember(base, reads, { sourceType: "Plugin", manifests: result.manifests });
+    return await remember(base, source, reads, { sourceType: "Plugin", manifests: result.manifests });
   }
 
   async function rendered(source: RenderSource, base: string): Promise<Rendered> {
