@@ -1,10 +1,9 @@
 import type { Asker, ChartCredentials, FoundCredentials } from "@tiphys/chart-source";
-import { UnimplementedError } from "@tiphys/errors";
 import { redactUrl } from "@tiphys/git";
 import { joinKeyRings, type KeyRing, parseKeyRing } from "@tiphys/openpgp";
 import type { KubeObject } from "@tiphys/resources";
-import { Secret } from "@tiphys/secret";
-import { type CredentialSources, SECRET_TYPE_LABEL, secretText } from "./repository-secrets.js";
+import { type CredentialSources, SECRET_TYPE_LABEL } from "./repository-secrets.js";
+import { secretText, secretValues } from "./secret-values.js";
 
 /** Keys of a Secret that change how a chart repository is reached and that we cannot honour yet. */
 const unimplemented = [
@@ -53,23 +52,8 @@ export function chartCredentialsFor(
   }
   const hasOwn = own !== undefined && ["username", "password", "bearerToken"].some((key) => secretText(own, key));
   const from = [own, hasOwn ? undefined : template].filter((secret) => secret !== undefined);
-  const value = (key: string): string | undefined => {
-    for (const secret of from) {
-      const found = secretText(secret, key);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
-  for (const key of unimplemented) {
-    const found = value(key);
-    if (found !== undefined && found !== "false")
-      throw new UnimplementedError(`${key} in the Secret of a chart repository (${redactUrl(url)})`);
-  }
-  const secret = (key: string) => {
-    const found = value(key);
-    return found === undefined ? undefined : new Secret(found);
-  };
-  const flag = (key: string) => value(key) === "true";
+  const { value, secret, flag, refuse } = secretValues(from);
+  refuse(unimplemented, `the Secret of a chart repository (${redactUrl(url)})`);
   const certificates: Record<string, string> | undefined = tlsCerts?.["data"];
   const type = own && secretText(own, "type");
   const entries: [keyof ChartCredentials, unknown][] = [

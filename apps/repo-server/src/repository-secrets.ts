@@ -1,7 +1,7 @@
 import { InvalidArgumentError, UnimplementedError } from "@tiphys/errors";
 import { canonicalRepositoryUrl, isSshUrl, type RepositoryCredentials, redactUrl } from "@tiphys/git";
 import type { KubeObject } from "@tiphys/resources";
-import { Secret } from "@tiphys/secret";
+import { secretText, secretValues } from "./secret-values.js";
 
 /** Label on Argo CD's Secrets that says what a Secret is about. */
 export const SECRET_TYPE_LABEL = "argocd.argoproj.io/secret-type";
@@ -29,13 +29,6 @@ export interface CredentialSources {
   readonly gpgKeys?: KubeObject;
 }
 
-/** A value of a Secret; an empty one is none. */
-export const secretText = (secret: KubeObject, key: string): string | undefined => {
-  const data: Record<string, string> | undefined = secret["data"];
-  const value = data?.[key];
-  return value === undefined || value === "" ? undefined : Buffer.from(value, "base64").toString("utf8");
-};
-
 const hostOf = (url: string): string => canonicalRepositoryUrl(url).split("/")[0] ?? "";
 
 /** Credentials of a repository: its own Secret, completed by the repo-creds Secret with the longest matching URL. */
@@ -58,23 +51,8 @@ export function credentialsFor(url: string, sources: CredentialSources): Reposit
   const hasOwn =
     own !== undefined && ["username", "password", "sshPrivateKey", "bearerToken"].some((key) => secretText(own, key));
   const from = [own, hasOwn ? undefined : template].filter((secret) => secret !== undefined);
-  const value = (key: string) => {
-    for (const secret of from) {
-      const found = secretText(secret, key);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
-  for (const key of unimplemented) {
-    const found = value(key);
-    if (found !== undefined && found !== "false")
-      throw new UnimplementedError(`${key} in a repository Secret (${redactUrl(url)})`);
-  }
-  const secret = (key: string) => {
-    const found = value(key);
-    return found === undefined ? undefined : new Secret(found);
-  };
-  const flag = (key: string) => value(key) === "true";
+  const { value, secret, flag, refuse } = secretValues(from);
+  refuse(unimplemented, `a repository Secret (${redactUrl(url)})`);
   const depth = value("depth");
   if (depth !== undefined && !/^\d{1,9}$/.test(depth)) {
     throw new InvalidArgumentError("depth", `"${depth}" in the repository Secret of ${redactUrl(url)} is not a number`);

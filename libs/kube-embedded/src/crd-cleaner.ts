@@ -6,55 +6,44 @@ import { removeNow } from "./api/deletes.js";
 import { servedCustom } from "./api/kinds.js";
 import type { Parts } from "./api/parts.js";
 import { rewrite } from "./api/writes.js";
+import { RepeatedWork } from "./repeated-work.js";
 
 /** When a CustomResourceDefinition is deleted, deletes its objects first, then lets it go. */
 export class CrdCleaner {
   private readonly deleting = new Set<string>();
-  private working: Promise<void> | undefined;
-  private again = false;
-  private stopped = false;
+  private readonly work: RepeatedWork;
   private readonly unobserve: () => void;
 
   constructor(
     private readonly parts: Parts,
-    private readonly clock: Clock,
+    clock: Clock,
   ) {
+    this.work = new RepeatedWork(clock, () => this.run());
     for (const key of parts.store.keys(CRDS)) this.note(parts.store.byKey(CRDS, key));
     this.unobserve = parts.store.observe(({ collection, type, object }) => {
       if (collection === CRDS) {
         if (type === "DELETED") this.deleting.delete(object.metadata.name);
         else this.note(object);
-      } else if (this.deleting.size === 0 || type !== "DELETED") return;
+      } else if (type !== "DELETED") return;
       this.wake();
     });
     this.wake();
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
     this.unobserve();
-    await this.working;
+    await this.work.stop();
+  }
+
+  private wake(): void {
+    if (this.deleting.size > 0) this.work.wake();
   }
 
   private note(crd: KubeObject | undefined): void {
     if (crd?.metadata.deletionTimestamp) this.deleting.add(crd.metadata.name);
   }
 
-  private wake(): void {
-    if (this.deleting.size === 0 || this.stopped) return;
-    if (this.working) {
-      this.again = true;
-      return;
-    }
-    this.again = false;
-    this.working = this.clock.track(this.run()).finally(() => {
-      this.working = undefined;
-      if (this.again) this.wake();
-    });
-  }
-
-  private async run(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve));
+  private run(): void {
     for (const name of [...this.deleting]) {
       try {
         this.clean(name);

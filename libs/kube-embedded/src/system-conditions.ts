@@ -4,6 +4,7 @@ import type { KubeObject } from "@tiphys/resources";
 import { timestamp } from "./api/names.js";
 import type { Parts } from "./api/parts.js";
 import { rewrite } from "./api/writes.js";
+import { RepeatedWork } from "./repeated-work.js";
 
 const FLOW_SCHEMAS = "flowcontrol.apiserver.k8s.io/flowschemas";
 const PRIORITY_LEVELS = "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations";
@@ -19,46 +20,30 @@ interface Condition {
 
 /** Tells on FlowSchemas and APIServices, as an API server itself does, whether what they refer to is there. */
 export class SystemConditions {
-  private working: Promise<void> | undefined;
-  private again = false;
-  private stopped = false;
+  private readonly work: RepeatedWork;
   private readonly unobserve: () => void;
 
   constructor(
     private readonly parts: Parts,
-    private readonly clock: Clock,
+    clock: Clock,
   ) {
+    this.work = new RepeatedWork(clock, () => this.run());
     const watched = new Set([FLOW_SCHEMAS, PRIORITY_LEVELS, API_SERVICES]);
     this.unobserve = parts.store.observe(({ collection }) => {
       // Services change often; they matter only to those who registered an API.
       if (watched.has(collection) || (collection === SERVICES && parts.store.keys(API_SERVICES).length > 0)) {
-        this.wake();
+        this.work.wake();
       }
     });
-    this.wake();
+    this.work.wake();
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
     this.unobserve();
-    await this.working;
+    await this.work.stop();
   }
 
-  private wake(): void {
-    if (this.stopped) return;
-    if (this.working) {
-      this.again = true;
-      return;
-    }
-    this.again = false;
-    this.working = this.clock.track(this.run()).finally(() => {
-      this.working = undefined;
-      if (this.again) this.wake();
-    });
-  }
-
-  private async run(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve));
+  private run(): void {
     try {
       this.tell(FLOW_SCHEMAS, (flow) => this.dangling(flow));
       this.tell(API_SERVICES, (service) => this.available(service));

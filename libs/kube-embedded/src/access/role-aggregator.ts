@@ -6,6 +6,7 @@ import { aggregatedRules } from "@tiphys/kube-access";
 import type { KubeObject } from "@tiphys/resources";
 import type { Parts, WriteContext } from "../api/parts.js";
 import { commitUpdate } from "../api/writes.js";
+import { RepeatedWork } from "../repeated-work.js";
 
 const CLUSTER_ROLES = "rbac.authorization.k8s.io/clusterroles";
 const CONTEXT: WriteContext = {
@@ -18,51 +19,34 @@ const CONTEXT: WriteContext = {
 
 /** Keeps the rules of ClusterRoles with an aggregationRule: those of the roles it selects. */
 export class RoleAggregator {
-  private working: Promise<void> | undefined;
-  private again = false;
-  private stopped = false;
+  private readonly work: RepeatedWork;
   private readonly unobserve: () => void;
 
   constructor(
     private readonly parts: Parts,
-    private readonly clock: Clock,
+    clock: Clock,
   ) {
+    this.work = new RepeatedWork(clock, () => this.run());
     this.unobserve = parts.store.observe(({ collection }) => {
-      if (collection === CLUSTER_ROLES) this.wake();
+      if (collection === CLUSTER_ROLES) this.work.wake();
     });
   }
 
   /** Resolves when no role waits for its rules. */
   async settle(): Promise<void> {
-    this.wake();
-    while (this.working) await this.working;
+    this.work.wake();
+    await this.work.idle();
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
     this.unobserve();
-    await this.working;
-  }
-
-  private wake(): void {
-    if (this.stopped) return;
-    if (this.working) {
-      this.again = true;
-      return;
-    }
-    this.again = false;
-    this.working = this.clock.track(this.run()).finally(() => {
-      this.working = undefined;
-      if (this.again) this.wake();
-    });
+    await this.work.stop();
   }
 
   private async run(): Promise<void> {
-    // One look for a burst of changes.
-    await new Promise<void>((resolve) => setImmediate(resolve));
     const { store, kinds } = this.parts;
     const kind = kinds.ofCollection(CLUSTER_ROLES);
-    if (!kind || this.stopped) return;
+    if (!kind || this.work.stopped) return;
     const roles = store.keys(CLUSTER_ROLES).flatMap((key) => store.byKey(CLUSTER_ROLES, key) ?? []);
     for (const role of roles) {
       if (role.metadata.deletionTimestamp) continue;

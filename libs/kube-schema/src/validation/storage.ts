@@ -4,7 +4,7 @@ import { compareQuantities, isDnsSubdomain, isQualifiedName, parseQuantity } fro
 import type { KubeObject } from "@tiphys/resources";
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, tooLong } from "../field-error.js";
 import { goDiff } from "./go-diff.js";
-import { Found, resourceAmount, validateClaimSpec, validateNodeSelector } from "./pod/index.js";
+import { Found, hostPathTypes, resourceAmount, validateClaimSpec, validateNodeSelector } from "./pod/index.js";
 
 const immutable = "field is immutable";
 const accessModes = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
@@ -19,16 +19,6 @@ const sources =
   "hostPath gcePersistentDisk awsElasticBlockStore glusterfs flocker nfs rbd quobyte cephfs iscsi cinder fc flexVolume azureFile vsphereVolume photonPersistentDisk portworxVolume azureDisk scaleIO local storageos csi".split(
     " ",
   );
-const hostPathTypes = [
-  "",
-  "BlockDevice",
-  "CharDevice",
-  "Directory",
-  "DirectoryOrCreate",
-  "File",
-  "FileOrCreate",
-  "Socket",
-];
 const secretRefs = [
   "controllerPublishSecretRef",
   "controllerExpandSecretRef",

@@ -20,7 +20,7 @@ export { Found } from "./parts.js";
 export { resourceAmount } from "./resources.js";
 export { validateNodeSelector } from "./scheduling.js";
 export { validatePodUpdate } from "./update.js";
-export { validateClaimSpec } from "./volumes.js";
+export { hostPathTypes, validateClaimSpec } from "./volumes.js";
 
 /** A port as a number or as a name. */
 export function validatePort(port: unknown, path: string, errors: FieldError[]): void {

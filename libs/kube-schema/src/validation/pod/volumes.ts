@@ -144,7 +144,7 @@ function emptyDir({ sizeLimit }: any, path: string, found: Found): void {
   }
 }
 
-const hostPathTypes = [
+export const hostPathTypes = [
   "",
   "BlockDevice",
   "CharDevice",
