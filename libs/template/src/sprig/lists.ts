@@ -129,10 +129,9 @@ export const listFunctions: Readonly<Record<string, GoFunction>> = {
     params: any,
     variadic: true,
     call: (lists, state) => {
-      const all = checked(
-        state,
-        lists.flatMap((list) => listOf(list, (kind) => `Cannot concat type ${kind} as list`)),
-      );
+      const parts = lists.map((list) => listOf(list, (kind) => `Cannot concat type ${kind} as list`));
+      state.checkSize(parts.reduce((sum, { length }) => sum + length, 0) * 8);
+      const all = ([] as GoValue[]).concat(...parts);
       return all.length === 0 ? nilSlice() : all;
     },
   },
