@@ -1,16 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Cache, createLocalCache } from "@tiphys/cache";
 import { createSpawner, type Spawner } from "@tiphys/child-process";
-import { systemClock } from "@tiphys/clock";
-import { clusterAdmin } from "@tiphys/identity";
-import { createInformers, type Informers, type KubeClient } from "@tiphys/kube";
-import { createEmbeddedKube, type EmbeddedKube } from "@tiphys/kube-embedded";
-import { renderInProcess } from "@tiphys/render";
+import type { KubeClient } from "@tiphys/kube";
 import { type ApplicationSource, types } from "@tiphys/resources";
 import { findSandbox } from "@tiphys/sandbox";
-import { silentLogger as log, noMetrics } from "@tiphys/telemetry";
+import { silentLogger as log } from "@tiphys/telemetry";
 import {
   createTestRepository,
   describeWith,
@@ -18,7 +12,8 @@ import {
   type TestRepository,
   temporaryDirectory,
 } from "@tiphys/testing";
-import { createRepoServer, type RepoServer } from "./create.js";
+import type { RepoServer } from "./create.js";
+import { openRepoServerLine, type RepoServerLine } from "./testdata/repo-server-line.js";
 
 const namespace = "argocd";
 const recorded = (path: string) => readFileSync(join(process.cwd(), "libs/sops/src/testdata", path), "utf8");
@@ -26,51 +21,32 @@ const recorded = (path: string) => readFileSync(join(process.cwd(), "libs/sops/s
 describeWith(["git", "bwrap"], "sources for plugins, and encrypted ones", () => {
   let folder: ReturnType<typeof temporaryDirectory>;
   let origin: TestRepository;
-  let kube: EmbeddedKube;
+  let line: RepoServerLine;
   let client: KubeClient;
-  let informers: Informers;
   let server: RepoServer;
-  let cache: Cache;
   let spawner: Spawner;
   const kept = new Map<string, Uint8Array>();
 
   beforeAll(async () => {
     folder = temporaryDirectory();
     origin = createTestRepository(join(folder.path, "source"));
-    const clock = systemClock();
-    kube = await createEmbeddedKube({ clock, random: randomBytes, log });
-    client = kube.client(clusterAdmin);
-    await client.create(types.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
-    informers = createInformers({ client, clock, log });
-    const below = await createLocalCache({ clock, log });
-    cache = {
-      ...below,
-      set: (key, value, ttl) => {
-        kept.set(key, value);
-        return below.set(key, value, ttl);
-      },
-    };
     spawner = createSpawner({ log });
-    server = createRepoServer({
-      directory: join(folder.path, "mirrors"),
-      searchPath: process.env["PATH"] ?? "",
-      clock,
-      log,
-      metrics: noMetrics,
-      cache,
-      pool: renderInProcess,
-      informers,
+    line = await openRepoServerLine({
+      folder: folder.path,
       namespace,
-      random: randomBytes,
       plugins: { sandbox: () => findSandbox({ spawner, searchPath: "/usr/sbin:/usr/bin:/sbin:/bin" }) },
+      cacheOver: (below) => ({
+        ...below,
+        set: (key, value, ttl) => {
+          kept.set(key, value);
+          return below.set(key, value, ttl);
+        },
+      }),
     });
-    await server.start();
+    ({ client, server } = line);
   });
   afterAll(async () => {
-    await server.stop();
-    await informers.stop();
-    await cache.close();
-    await kube.stop();
+    await line.close();
     await spawner.stop();
     folder.dispose();
   });

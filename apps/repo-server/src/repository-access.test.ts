@@ -1,13 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { createLocalCache } from "@tiphys/cache";
-import { systemClock } from "@tiphys/clock";
-import { clusterAdmin } from "@tiphys/identity";
-import { createInformers, type Informers, type KubeClient } from "@tiphys/kube";
-import { createEmbeddedKube, type EmbeddedKube } from "@tiphys/kube-embedded";
-import { renderInProcess } from "@tiphys/render";
+import type { KubeClient } from "@tiphys/kube";
 import { types } from "@tiphys/resources";
-import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import {
   createTestRepository,
   describeWith,
@@ -19,17 +12,16 @@ import {
   startSshServer,
   temporaryDirectory,
 } from "@tiphys/testing";
-import { createRepoServer, type RepoServer } from "./create.js";
+import type { RepoServer } from "./create.js";
+import { openRepoServerLine, type RepoServerLine } from "./testdata/repo-server-line.js";
 
 const namespace = "argocd";
 
 describeWith(["sshd", "git"], "access to repositories by Argo CD's Secrets and ConfigMaps", () => {
   let folder: ReturnType<typeof temporaryDirectory>;
-  let kube: EmbeddedKube;
+  let line: RepoServerLine;
   let client: KubeClient;
-  let informers: Informers;
   let server: RepoServer;
-  let cache: Awaited<ReturnType<typeof createLocalCache>>;
   let ssh: SshServer;
   let https: GitServer;
   let ca: string;
@@ -47,31 +39,11 @@ describeWith(["sshd", "git"], "access to repositories by Argo CD's Secrets and C
       ssh: `ssh://${ssh.user}@127.0.0.1:${ssh.port}${source.directory}/.git`,
       https: `${https.url}/config/.git`,
     };
-    const clock = systemClock();
-    kube = await createEmbeddedKube({ clock, random: randomBytes, log: silentLogger });
-    client = kube.client(clusterAdmin);
-    await client.create(types.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
-    informers = createInformers({ client, clock, log: silentLogger });
-    cache = await createLocalCache({ clock, log: silentLogger });
-    server = createRepoServer({
-      directory: join(folder.path, "mirrors"),
-      searchPath: process.env["PATH"] ?? "",
-      clock,
-      log: silentLogger,
-      metrics: noMetrics,
-      cache,
-      pool: renderInProcess,
-      informers,
-      namespace,
-      random: randomBytes,
-    });
-    await server.start();
+    line = await openRepoServerLine({ folder: folder.path, namespace });
+    ({ client, server } = line);
   });
   afterAll(async () => {
-    await server.stop();
-    await informers.stop();
-    await cache.close();
-    await kube.stop();
+    await line.close();
     await ssh.close();
     await https.close();
     folder.dispose();

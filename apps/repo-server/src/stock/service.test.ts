@@ -1,28 +1,18 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { createLocalCache } from "@tiphys/cache";
-import { systemClock } from "@tiphys/clock";
-import { clusterAdmin, servicePrincipal } from "@tiphys/identity";
-import { createInformers, type Informers } from "@tiphys/kube";
-import { createEmbeddedKube, type EmbeddedKube } from "@tiphys/kube-embedded";
+import { servicePrincipal } from "@tiphys/identity";
 import { buildLayer } from "@tiphys/oci";
 import { repositoryReposerver } from "@tiphys/proto";
-import { renderInProcess } from "@tiphys/render";
-import { types } from "@tiphys/resources";
 import { bindGrpc, type Client, createGrpcServer, grpcChannel } from "@tiphys/rpc";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
 import { createTestRepository, describeWith, type TestRepository, temporaryDirectory } from "@tiphys/testing";
-import { createRepoServer, type RepoServer } from "../create.js";
+import { openRepoServerLine, type RepoServerLine } from "../testdata/repo-server-line.js";
 
 describeWith(["git"], "the stock repo-server's service", () => {
-  const clock = systemClock();
   const folder = temporaryDirectory();
-  let kube: EmbeddedKube;
-  let informers: Informers;
-  let cache: Awaited<ReturnType<typeof createLocalCache>>;
-  let server: RepoServer;
+  let line: RepoServerLine;
   let repository: TestRepository;
   let web: Server;
   let charts: string;
@@ -32,24 +22,7 @@ describeWith(["git"], "the stock repo-server's service", () => {
   let second: string;
 
   beforeAll(async () => {
-    kube = await createEmbeddedKube({ clock, log: silentLogger, random: randomBytes });
-    const admin = kube.client(clusterAdmin);
-    await admin.create(types.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "argocd" } });
-    informers = createInformers({ client: admin, clock, log: silentLogger });
-    cache = await createLocalCache({ clock, log: silentLogger });
-    server = createRepoServer({
-      directory: join(folder.path, "mirrors"),
-      searchPath: process.env["PATH"] ?? "",
-      clock,
-      log: silentLogger,
-      metrics: noMetrics,
-      cache,
-      pool: renderInProcess,
-      informers,
-      namespace: "argocd",
-      random: randomBytes,
-    });
-    await server.start();
+    line = await openRepoServerLine({ folder: folder.path, namespace: "argocd" });
     repository = createTestRepository(join(folder.path, "config"));
     first = repository.commit({
       "plain/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
@@ -79,7 +52,7 @@ describeWith(["git"], "the stock repo-server's service", () => {
     await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
     charts = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
     const grpc = await createGrpcServer({
-      services: [server.stock],
+      services: [line.server.stock],
       authenticate: async () => servicePrincipal("app-controller"),
       log: silentLogger,
       metrics: noMetrics,
@@ -93,10 +66,7 @@ describeWith(["git"], "the stock repo-server's service", () => {
   });
   afterAll(async () => {
     stop();
-    await server.stop();
-    await informers.stop();
-    await cache.close();
-    await kube.stop();
+    await line.close();
     web.close();
     folder.dispose();
   });
