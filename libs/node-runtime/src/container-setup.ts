@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type KubeObject, types } from "@tiphys/resources";
+import { findProgram } from "@tiphys/sandbox";
 import type { PodContext } from "./deps.js";
 import { ContainerConfigError, containerEnv, expand } from "./env.js";
 import { type Identity, identityOf } from "./identity.js";
@@ -11,7 +12,7 @@ import { hostnameOf, wantsOwnNames, writePodFiles } from "./pod-files.js";
 import type { ProbeSpec } from "./probes.js";
 import type { PodRecord } from "./record.js";
 import { hasProgramInside, prepareRoot, type RootFolder, readInside, resolveInside } from "./rootfs.js";
-import { type Command, findProgram } from "./sandbox.js";
+import type { Command } from "./sandbox.js";
 import { serviceEnv } from "./service-env.js";
 import { containerMounts, type Mount } from "./volumes.js";
 

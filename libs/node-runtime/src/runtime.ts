@@ -7,6 +7,7 @@ import { sleep } from "@tiphys/clock";
 import { DataLossError, FailedPreconditionError, messageOf } from "@tiphys/errors";
 import { isNotFound, type LogOptions, statusError } from "@tiphys/kube";
 import { type KubeObject, keyOf, type ObjectKey, types } from "@tiphys/resources";
+import { findProgram } from "@tiphys/sandbox";
 import { addressPool, portPool } from "./addresses.js";
 import { openCgroups } from "./cgroups.js";
 import { findContainer } from "./container-process.js";
@@ -32,7 +33,7 @@ import { createPodWorker, type PodWorker } from "./pod-worker.js";
 import type { PodRecord } from "./record.js";
 import { type ClusterResolver, createClusterResolver } from "./resolver.js";
 import { overlayWorks } from "./rootfs.js";
-import { containerPath, findProgram, type SandboxKind } from "./sandbox.js";
+import { containerPath, type SandboxKind } from "./sandbox.js";
 import type { IssuedToken } from "./volume-content.js";
 import { removeVolumes } from "./volumes.js";
 

@@ -1,5 +1,6 @@
+import { findProgram } from "@tiphys/sandbox";
 import { overlayOptions } from "./rootfs.js";
-import { type Command, findProgram, type ViewStep } from "./sandbox.js";
+import type { Command, ViewStep } from "./sandbox.js";
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 const DEVICES = ["null", "zero", "full", "random", "urandom", "tty"];

@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { ETC, findProgram, ROOTS } from "@tiphys/sandbox";
 import type { Identity } from "./identity.js";
 import { LOADER, splitEnv, TOOLS, withEnv, withIdentity, withTerminal } from "./identity-tools.js";
 import { overlayOptions, type RootFolder } from "./rootfs.js";
@@ -58,27 +59,8 @@ export type ViewStep =
   | { readonly do: "symlink"; readonly source: string; readonly target: string }
   | { readonly do: "proc" | "dev" | "tmpfs" | "dir"; readonly target: string };
 
-/** Parts of /etc that programs expect; nothing of the machine's own secrets. */
-const ETC = [
-  "alternatives",
-  "ca-certificates",
-  "group",
-  "hosts",
-  "ld.so.cache",
-  "ld.so.conf",
-  "ld.so.conf.d",
-  "localtime",
-  "mime.types",
-  "nsswitch.conf",
-  "os-release",
-  "passwd",
-  "pki",
-  "protocols",
-  "resolv.conf",
-  "services",
-  "ssl",
-];
-const ROOTS = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
+/** Containers are shown what system they are on, too. */
+const SHOWN_ETC = [...ETC, "os-release"];
 
 const MASKED = ["/proc/kcore", "/proc/keys", "/proc/sysrq-trigger", "/proc/timer_list"];
 
@@ -175,7 +157,7 @@ export function viewOf(command: Command, { node, identityTools }: LaunchTools): 
       { do: "dir", target: "/root" },
       { do: "dir", target: "/var/tmp" },
     );
-    for (const name of ETC) {
+    for (const name of SHOWN_ETC) {
       const path = `/etc/${name}`;
       steps.push({ do: "bind", source: path, target: path, readOnly: true, optional: true });
     }
@@ -277,13 +259,3 @@ export const containerPath = (node: string): string =>
   [...new Set(["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", dirname(node)])].join(
     ":",
   );
-
-/** The first file named `program` along `path`, as the host sees it. */
-export function findProgram(program: string, path: string): string | undefined {
-  if (program.includes("/")) return existsSync(program) ? program : undefined;
-  for (const folder of path.split(":")) {
-    const file = join(folder, program);
-    if (folder && existsSync(file)) return file;
-  }
-  return undefined;
-}

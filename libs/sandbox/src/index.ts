@@ -1,2 +1,2 @@
-export { shellWord } from "./programs.js";
+export { ETC, findProgram, ROOTS, shellWord } from "./programs.js";
 export * from "./sandbox.js";

@@ -2,10 +2,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { SandboxedProgram, SandboxLimits } from "./sandbox.js";
 
-/** The first file named `program` along `path`. */
+/** The first file named `program` along `path`, as the host sees it. */
 export function findProgram(program: string, path: string): string | undefined {
+  if (program.includes("/")) return existsSync(program) ? program : undefined;
   for (const folder of path.split(":")) {
-    if (folder && existsSync(join(folder, program))) return join(folder, program);
+    const file = join(folder, program);
+    if (folder && existsSync(file)) return file;
   }
   return undefined;
 }

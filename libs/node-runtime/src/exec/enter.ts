@@ -1,10 +1,11 @@
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
+import { findProgram } from "@tiphys/sandbox";
 import type { ContainerProcess } from "../container-process.js";
 import type { Execution } from "../container-setup.js";
 import type { PodContext } from "../deps.js";
 import { splitEnv, withEnv, withIdentity } from "../identity-tools.js";
-import { findProgram, launch } from "../sandbox.js";
+import { launch } from "../sandbox.js";
 
 /** A command of the host that runs another one inside a container. */
 export interface Entered {

@@ -2,10 +2,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand, type Spawner } from "@tiphys/child-process";
 import type { TerminalSize } from "@tiphys/kube-streams";
+import { findProgram } from "@tiphys/sandbox";
 import type { PodContext } from "../deps.js";
 import { ContainerConfigError } from "../env.js";
 import { withTerminal } from "../identity-tools.js";
-import { type Command, findProgram, type Launch } from "../sandbox.js";
+import type { Command, Launch } from "../sandbox.js";
 import { type Entered, type Entrance, enterContainer } from "./enter.js";
 
 /** A terminal is made by util-linux' `script`: Node has none of its own, and native modules are not wanted. */

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { buildImage, buildLayer, type ImageConfig, type LayerEntry, type Package } from "@tiphys/oci";
-import { findProgram } from "../sandbox.js";
+import { findProgram } from "@tiphys/sandbox";
 
 const PLATFORM = { os: "linux", architecture: process.arch === "x64" ? "amd64" : process.arch };
 

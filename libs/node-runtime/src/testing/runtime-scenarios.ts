@@ -3,9 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type KubeObject, types } from "@tiphys/resources";
+import { findProgram } from "@tiphys/sandbox";
 import { eventually } from "@tiphys/testing";
 import type { NodeRuntimeDeps } from "../deps.js";
-import { containerPath, findProgram } from "../sandbox.js";
+import { containerPath } from "../sandbox.js";
 import {
   get,
   HTTP_SERVER,
