@@ -41,7 +41,7 @@ export function createOutside({
 }: OutsideDeps): Outside {
   const files = new Map<string, { at: number; data: Promise<Uint8Array> }>();
 
-  async function get(url: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  async function get(url: string): Promise<Uint8Array> {
     const shown = redactUrl(url);
     const response = await dialer.fetch({
       purpose: "remote-file",
@@ -50,7 +50,6 @@ export function createOutside({
       timeout: limits.chartMilliseconds,
       maxBytes: limits.yamlFileBytes,
       refuseLoopback: !(await isListed(url)),
-      ...(signal ? { signal } : {}),
     });
     if (response.status >= 500 || response.status === 429) {
       throw new UnavailableError(`${shown} was answered with ${response.status}`);
@@ -69,7 +68,7 @@ export function createOutside({
     let data = known && !fresh && clock.monotonic() - known.at <= MAX_AGE ? known.data : undefined;
     if (!data) {
       // Others may come to share it, so nobody's signal ends it.
-      data = clock.track(get(url, undefined));
+      data = clock.track(get(url));
       if (files.size >= FILES_KEPT) files.delete(files.keys().next().value as string);
       files.delete(url);
       files.set(url, { at: clock.monotonic(), data });

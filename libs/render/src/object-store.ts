@@ -58,7 +58,14 @@ export function createObjectStore(): ObjectStore {
     keepFile,
 
     folders(ask, root, ids) {
-      const missing = [...new Set(ids)].filter((id) => !folders.has(id));
+      // Held here: what is kept may be forgotten for the sake of what comes.
+      const given = new Map<string, Folder>();
+      const missing: string[] = [];
+      for (const id of new Set(ids)) {
+        const known = folders.get(id);
+        if (known) given.set(id, known);
+        else missing.push(id);
+      }
       if (missing.length > 0) {
         const { data } = ask({ ask: "folders", root, ids: missing });
         const answered = data as readonly (readonly Entry[])[];
@@ -67,10 +74,12 @@ export function createObjectStore(): ObjectStore {
           plain.clear();
         }
         missing.forEach((id, at) => {
-          folders.set(id, folderOf(answered[at] ?? []));
+          const folder = folderOf(answered[at] ?? []);
+          given.set(id, folder);
+          folders.set(id, folder);
         });
       }
-      return ids.map((id) => folders.get(id) ?? raise(id));
+      return ids.map((id) => given.get(id) ?? raise(id));
     },
 
     files(ask, root, ids) {
