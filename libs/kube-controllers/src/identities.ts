@@ -1,3 +1,4 @@
+import { deepEqual } from "@tiphys/canonical-json";
 import type { Principal } from "@tiphys/identity";
 import { type Informers, isNotFound, type KubeClient } from "@tiphys/kube";
 import type { KubeObject, ResourceType } from "@tiphys/resources";
@@ -130,27 +131,29 @@ export function routed(client: KubeClient, type: ResourceType, other: KubeClient
   };
 }
 
-const plurals: Readonly<Record<string, readonly [plural: string, namespaced: boolean]>> = {
-  ClusterRole: ["clusterroles", false],
-  ClusterRoleBinding: ["clusterrolebindings", false],
+const plurals: Readonly<Record<string, string>> = {
+  ClusterRole: "clusterroles",
+  ClusterRoleBinding: "clusterrolebindings",
 };
 
 /** Makes roles and bindings that are not there, and those that differ as they should be. */
 export async function ensureRoles(client: KubeClient, wanted: readonly KubeObject[]): Promise<void> {
   await Promise.all(
     wanted.map(async (object) => {
-      const [resource, namespaced] = plurals[object.kind ?? ""] ?? [];
-      if (resource === undefined) throw new TypeError(`${object.kind} is neither role nor binding`);
-      const type = { group: RBAC, version: "v1", resource, kind: object.kind ?? "", namespaced: namespaced === true };
+      const resource = plurals[object.kind];
+      if (resource === undefined) throw new TypeError(`${object.kind} is neither role nor binding of a cluster`);
+      const type = { group: RBAC, version: "v1", resource, kind: object.kind, namespaced: false };
       const { name } = object.metadata;
       const found = await client.get(type, { name }).catch((error: unknown) => {
         if (isNotFound(error)) return undefined;
         throw error;
       });
-      if (found && ["rules", "subjects", "roleRef"].every((field) => isSame(found[field], object[field]))) return;
+      if (
+        found &&
+        ["rules", "subjects", "roleRef"].every((field) => deepEqual(found[field] ?? [], object[field] ?? []))
+      )
+        return;
       await client.patch(type, { name }, { type: "apply", body: object }, { fieldManager: "tiphys", force: true });
     }),
   );
 }
-
-const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? []) === JSON.stringify(b ?? []);
