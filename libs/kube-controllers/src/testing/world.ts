@@ -44,7 +44,16 @@ export interface WorldOptions {
   readonly shape?: SimulatedNodesDeps["shape"];
   /** Seconds between two renewals of a node's lease. */
   readonly renewSeconds?: number;
+  /**
+   * Whether the original lost a race with itself, so that what was seen on the real cluster is not what it gives as a rule: it is
+   * played again, a few times. The embedded cluster is never asked twice.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: what a scenario saw is plain data
+  readonly raced?: (seen: any) => boolean;
 }
+
+/** Times that a scenario is played on the real cluster at most. */
+const MOST_RUNS = 4;
 
 const START = new Date("2026-01-01T00:00:00Z");
 const STEP_MS = 500;
@@ -205,7 +214,11 @@ export function scenario(name: string, options: WorldOptions, body: (world: Worl
   (kubeconfig ? it : it.skip)(
     `${name} (real)`,
     async () => {
-      const seen = await run(await realWorld(kubeconfig as string, options));
+      let seen = "";
+      for (let runs = 1; runs <= MOST_RUNS; runs++) {
+        seen = await run(await realWorld(kubeconfig as string, options));
+        if (options.raced?.(JSON.parse(seen)) !== true) break;
+      }
       if (recording) writeFileSync(file, seen);
       expect(JSON.parse(seen)).toEqual(recorded());
     },
