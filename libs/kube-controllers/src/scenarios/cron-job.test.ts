@@ -1,5 +1,5 @@
 import { types } from "@tiphys/resources";
-import { all, scenario } from "../testing/world.js";
+import { all, playTogether, scenario } from "../testing/world.js";
 
 const cronJob = (spec: object = {}, fate: object = { exitCode: 0 }) => ({
   metadata: { name: "tick" },
@@ -20,6 +20,8 @@ const cronJob = (spec: object = {}, fate: object = { exitCode: 0 }) => ({
 /** Minutes since 1970 and the times of a schedule differ from run to run. */
 const timeless = (text: string) =>
   text.replaceAll(/tick-\d{8}/g, "tick-MINUTES").replaceAll(/[\d-]{10}T[\d:]{8}\+\d\d:\d\d/g, "T+");
+
+playTogether();
 
 scenario("a CronJob starts a Job at its time and remembers it", {}, async (world) => {
   await world.create(types.cronJobs, cronJob({ timeZone: "Asia/Kolkata" }));

@@ -1,5 +1,5 @@
 import { type KubeObject, types } from "@tiphys/resources";
-import { all, scenario, sortedConditions, type World, type WorldOptions } from "../testing/world.js";
+import { all, playTogether, scenario, sortedConditions, type World, type WorldOptions } from "../testing/world.js";
 
 const labels = { app: "web" };
 const container = (image: string) => ({ name: "web", image, ports: [{ name: "http", containerPort: 8080 }] });
@@ -46,6 +46,8 @@ const seen = async (world: World) => {
     events: await world.events("Deployment"),
   };
 };
+
+playTogether();
 
 scenario("a Deployment comes up", {}, async (world) => {
   await world.create(types.deployments, deployment());

@@ -1,6 +1,6 @@
 import { type KubeObject, types } from "@tiphys/resources";
 import type { SimulatedFate } from "@tiphys/simulated-node";
-import { all, scenario, sortedConditions, type World } from "../testing/world.js";
+import { all, playTogether, scenario, sortedConditions, type World } from "../testing/world.js";
 
 const job = (spec: object = {}, fate: SimulatedFate = { exitCode: 0 }, pod: object = {}) => ({
   metadata: { name: "work" },
@@ -49,6 +49,8 @@ const seen = async (world: World) => {
     events: await world.events("Job"),
   };
 };
+
+playTogether();
 
 scenario("a Job completes", {}, async (world) => {
   await world.create(types.jobs, job());

@@ -1,5 +1,5 @@
 import { type ResourceType, types } from "@tiphys/resources";
-import { all, scenario, sortedConditions, type World } from "../testing/world.js";
+import { all, playTogether, scenario, sortedConditions, type World } from "../testing/world.js";
 
 const labels = { app: "web" };
 const template = {
@@ -27,6 +27,8 @@ const seen = async (world: World, type: ResourceType) => {
     events: await world.events(type.kind),
   };
 };
+
+playTogether();
 
 for (const [type, selector] of [
   [types.replicaSets, { matchLabels: labels }],
