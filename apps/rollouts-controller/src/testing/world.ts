@@ -53,6 +53,8 @@ export interface Cluster extends AsyncDisposable {
   send(patches: readonly RolloutPatch[]): Promise<void>;
   image(image: string, change?: string): Promise<void>;
   replicas(): Promise<Record<string, number>>;
+  /** Writes to the cluster so far, by whomever. */
+  writes(): Promise<number>;
 }
 
 export async function cluster(options: { killPoint?: (name: string) => void } = {}): Promise<Cluster> {
@@ -124,6 +126,7 @@ export async function cluster(options: { killPoint?: (name: string) => void } = 
         items.map((set) => [set["spec"].template.spec.containers[0].image, set["spec"].replicas]),
       );
     },
+    writes: async () => Number((await client.list(types.rollouts)).resourceVersion),
     async [Symbol.asyncDispose]() {
       await world.controller.stop();
       await own.stop();
