@@ -194,7 +194,12 @@ export function createTargets(manifests: ManifestService, clock: Clock): Targets
   ): Promise<RenderResponse> {
     if (sources.several && source.ref && !source.path && !source.chart) {
       const resolved = await manifests.resolveRevision(
-        { repoUrl: source.repoURL, revision, maxAgeMilliseconds: maxAge },
+        {
+          repoUrl: source.repoURL,
+          revision,
+          maxAgeMilliseconds: maxAge,
+          project: app.spec.project || "default",
+        },
         { signal },
       );
       return { revision: resolved.revision, key: "", sourceType: "", manifests: [], commit: undefined };

@@ -35,6 +35,7 @@ it.each([
 it.each([
   { asked: "https://charts.example.evil/stable", why: "another host that begins alike" },
   { asked: "https://charts.example:8443/stable", why: "another port" },
+  { asked: "http://charts.example/stable", why: "in the clear" },
   { asked: "https://charts.example/stable-2", why: "another path that begins alike" },
 ])("gives nothing to $asked: $why", ({ asked }) => {
   const secrets = [

@@ -14,14 +14,20 @@ const unimplemented = [
   "proxy",
 ] as const;
 
-/** One spelling per chart repository: host, port and path, without scheme, user and slashes at the end. */
+/**
+ * One spelling per chart repository: host, port and path, without user and slashes at the end. Registries are named without a scheme too,
+ * and spoken to over TLS; plain http is somewhere else, so that what belongs to https is never sent in the clear.
+ */
 function canonical(url: string): string {
-  const [, host = "", path = ""] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[^@/]*@)?([^/]*)(.*)$/is.exec(url.trim()) ?? [];
-  return host.toLowerCase() + path.replace(/\/+$/, "");
+  const [, scheme = "", host = "", path = ""] =
+    /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:[^@/]*@)?([^/]*)(.*)$/is.exec(url.trim()) ?? [];
+  const plain = scheme.toLowerCase() === "http" ? "http://" : "";
+  return plain + host.toLowerCase() + path.replace(/\/+$/, "");
 }
 
 const hostOf = (url: string): string =>
   canonical(url)
+    .replace("http://", "")
     .split("/")[0]!
     .replace(/:\d+$/, "")
     .replace(/^\[|\]$/g, "");

@@ -93,7 +93,7 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     searchPath: deps.searchPath,
     clock,
     dialer,
-    credentials: async (url) => credentialsFor(url, await sources()),
+    credentials: async (url, asker) => credentialsFor(url, asker, await sources()),
     onRequest(type, repo, milliseconds, failed) {
       requests.add({ repo, request_type: type });
       seconds.observe(milliseconds / 1000, { repo, request_type: type });
@@ -117,7 +117,7 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     charts,
     dialer,
     clock,
-    isListed: async (url) => isListedRepository(url, await sources()),
+    isListed: async (url, project) => isListedRepository(url, { project }, await sources()),
     repositoryNamed: async (name, project) => chartRepositoryNamed(name, { project }, await sources()),
   });
   const plugins =
@@ -126,8 +126,8 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
       ...deps.plugins,
       log,
       configMaps: () => configMaps.list(namespace),
-      hasCredentials: async (url) => {
-        const { username, password, bearerToken, sshPrivateKey } = credentialsFor(url, await sources());
+      hasCredentials: async (url, project) => {
+        const { username, password, bearerToken, sshPrivateKey } = credentialsFor(url, { project }, await sources());
         return [username, password, bearerToken, sshPrivateKey].some((each) => each !== undefined);
       },
     });
@@ -205,11 +205,13 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
       return renderOpened(request, own, options?.signal);
     },
     async resolveRevision(request) {
-      const repository = await repositories.open(request.repoUrl);
+      const repository = await repositories.open(request.repoUrl, { project: request.project });
       return { revision: await repository.resolve(request.revision, request.maxAgeMilliseconds) };
     },
     async listRefs(request) {
-      const { refs } = await (await repositories.open(request.repoUrl)).refs(request.maxAgeMilliseconds);
+      const { refs } = await (await repositories.open(request.repoUrl, { project: request.project })).refs(
+        request.maxAgeMilliseconds,
+      );
       const below = (prefix: string) =>
         [...refs.keys()]
           .filter((name) => name.startsWith(prefix))
@@ -218,14 +220,14 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
       return { branches: below("refs/heads/"), tags: below("refs/tags/") };
     },
     async revisionMetadata(request) {
-      const repository = await repositories.open(request.repoUrl);
+      const repository = await repositories.open(request.repoUrl, { project: request.project });
       const revision = await repository.resolve(request.revision, 120_000);
       const { refs } = await repository.refs(120_000);
       const tags = [...refs].filter(([name, id]) => name.startsWith("refs/tags/") && id === revision);
       return metadata(repository, revision, tags.map(([name]) => name.slice("refs/tags/".length)).sort());
     },
     async testRepository(request) {
-      await (await repositories.open(request.repoUrl)).refs(0);
+      await (await repositories.open(request.repoUrl, { project: request.project })).refs(0);
       return { verified: true };
     },
   };

@@ -15,7 +15,7 @@ export interface OutsideDeps {
   readonly dialer: Dialer;
   readonly clock: Clock;
   /** Whether a repository Secret names a repository: then it may be anywhere. */
-  readonly isListed: (url: string) => Promise<boolean>;
+  readonly isListed: (url: string, project: string) => Promise<boolean>;
   /** The address of the chart repository that a Secret gives this name. */
   readonly repositoryNamed: (name: string, project: string) => Promise<string | undefined>;
 }
@@ -41,7 +41,7 @@ export function createOutside({
 }: OutsideDeps): Outside {
   const files = new Map<string, { at: number; data: Promise<Uint8Array> }>();
 
-  async function get(url: string): Promise<Uint8Array> {
+  async function get(url: string, project: string): Promise<Uint8Array> {
     const shown = redactUrl(url);
     const response = await dialer.fetch({
       purpose: "remote-file",
@@ -49,7 +49,7 @@ export function createOutside({
       headers: { "user-agent": "tiphys" },
       timeout: limits.chartMilliseconds,
       maxBytes: limits.yamlFileBytes,
-      refuseLoopback: !(await isListed(url)),
+      refuseLoopback: !(await isListed(url, project)),
     });
     if (response.status >= 500 || response.status === 429) {
       throw new UnavailableError(`${shown} was answered with ${response.status}`);
@@ -63,27 +63,28 @@ export function createOutside({
     return response.body;
   }
 
-  async function fetched(url: string, { fresh }: Asking): Promise<OutsideFound> {
-    const known = files.get(url);
+  async function fetched(url: string, { fresh, project }: Asking): Promise<OutsideFound> {
+    const key = `${project} ${url}`;
+    const known = files.get(key);
     let data = known && !fresh && clock.monotonic() - known.at <= MAX_AGE ? known.data : undefined;
     if (!data) {
       // Others may come to share it, so nobody's signal ends it.
-      data = clock.track(get(url));
+      data = clock.track(get(url, project));
       if (files.size >= FILES_KEPT) files.delete(files.keys().next().value as string);
-      files.delete(url);
-      files.set(url, { at: clock.monotonic(), data });
-      data.catch(() => files.delete(url));
+      files.delete(key);
+      files.set(key, { at: clock.monotonic(), data });
+      data.catch(() => files.delete(key));
     }
     const content = await data;
     const id = createHash("sha256").update(content).digest("hex");
     return { kind: "file", id, version: id, objects: { entries: async () => [], blob: async () => content } };
   }
 
-  async function folder({ url, path, ref, timeout }: RepoSpec, { fresh }: Asking): Promise<OutsideFound> {
+  async function folder({ url, path, ref, timeout }: RepoSpec, { fresh, project }: Asking): Promise<OutsideFound> {
     if (url.startsWith("file://") || url.startsWith("/")) {
       throw new PermissionDeniedError(`remote base ${url}: files of the server are not read, name them by a path`);
     }
-    const repository = await repositories.open(url, { untrusted: !(await isListed(url)) });
+    const repository = await repositories.open(url, { project, untrusted: !(await isListed(url, project)) });
     const late = new UnavailableError(`remote base ${redactUrl(url)} was not there within ${timeout} ms`);
     const commit = await withinTime(repository.resolve(ref, fresh ? 0 : MAX_AGE), timeout, late, clock);
     const id = await repository.folder(commit, "");

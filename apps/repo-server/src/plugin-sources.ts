@@ -35,7 +35,7 @@ export interface PluginSourcesDeps extends PluginHost {
   /** ConfigMaps of the control namespace. */
   readonly configMaps: () => readonly KubeObject[];
   /** Whether we log in to read a repository. */
-  readonly hasCredentials: (repoURL: string) => Promise<boolean>;
+  readonly hasCredentials: (repoURL: string, project: string) => Promise<boolean>;
 }
 
 /** Sources that plugins render. */
@@ -151,7 +151,8 @@ export function createPluginSources(deps: PluginSourcesDeps): PluginSources {
         ? await (await plugins()).named(settings.name, from)
         : await discover(source, settings);
       if (!plugin) throw new NotFoundError("could not find plugin supporting the given repository");
-      if ((await plugin.setup()).gitCredentials && (await deps.hasCredentials(source.source.repoURL))) {
+      const { repoURL } = source.source;
+      if ((await plugin.setup()).gitCredentials && (await deps.hasCredentials(repoURL, source.context.project))) {
         throw new UnimplementedError(`provideGitCreds of the plugin ${plugin.name}, for a repository with credentials`);
       }
       return await plugin.generate(from);

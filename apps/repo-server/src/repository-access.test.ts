@@ -66,7 +66,7 @@ describeWith(["sshd", "git"], "access to repositories by Argo CD's Secrets and C
     });
   const configMap = (name: string, data: Record<string, string>) =>
     client.create(types.configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace }, data });
-  const test = (repoUrl: string) => server.api.testRepository({ repoUrl });
+  const test = (repoUrl: string) => server.api.testRepository({ repoUrl, project: "" });
   /** A change of a Secret or ConfigMap counts from the moment the informer has it. */
   const isVerified = (repoUrl: string) => eventually(async () => (await test(repoUrl)).verified);
   const says = (repoUrl: string, want: RegExp) =>

@@ -1,5 +1,13 @@
 import { InvalidArgumentError, UnimplementedError } from "@tiphys/errors";
-import { canonicalRepositoryUrl, isSshUrl, type RepositoryCredentials, redactUrl } from "@tiphys/git";
+import {
+  type Asker,
+  endpointOf,
+  isSshUrl,
+  prefixLength,
+  type RepositoryCredentials,
+  redactUrl,
+  sameRepository,
+} from "@tiphys/git";
 import type { KubeObject } from "@tiphys/resources";
 import { secretText, secretValues } from "./secret-values.js";
 
@@ -16,8 +24,6 @@ const unimplemented = [
   "useAzureWorkloadIdentity",
   "azureServicePrincipalClientId",
   "azureServicePrincipalClientID",
-  // A repository for one project only; every project would get at it.
-  "project",
 ] as const;
 
 /** Where credentials come from: Argo CD's Secrets and ConfigMaps in the control namespace. */
@@ -29,29 +35,45 @@ export interface CredentialSources {
   readonly gpgKeys?: KubeObject;
 }
 
-const hostOf = (url: string): string => canonicalRepositoryUrl(url).split("/")[0] ?? "";
+/** The host by which `argocd-tls-certs-cm` has its certificates. */
+const hostOf = (url: string): string => endpointOf(url)?.host ?? "";
 
-/** Credentials of a repository: its own Secret, completed by the repo-creds Secret with the longest matching URL. */
-export function credentialsFor(url: string, sources: CredentialSources): RepositoryCredentials {
-  const ofType = (type: string) =>
-    sources.secrets.filter((secret) => secret.metadata.labels?.[SECRET_TYPE_LABEL] === type);
-  const wanted = canonicalRepositoryUrl(url);
-  const owned = ofType("repository").filter(
-    (secret) => canonicalRepositoryUrl(secretText(secret, "url") ?? "") === wanted,
-  );
-  const own = owned.find((secret) => secretText(secret, "project") === undefined) ?? owned[0];
-  let template: KubeObject | undefined;
-  let longest = 0;
-  for (const secret of ofType("repo-creds")) {
-    const prefix = secretText(secret, "url") ?? "";
-    if (prefix.length > longest && url.startsWith(prefix)) [template, longest] = [secret, prefix.length];
+/** Secrets of a type that a project may use: those of no project, and its own. */
+const usable = (secrets: readonly KubeObject[], type: string, project: string) =>
+  secrets.filter((secret) => {
+    if (secret.metadata.labels?.[SECRET_TYPE_LABEL] !== type) return false;
+    const owner = secretText(secret, "project");
+    return owner === undefined || owner === project;
+  });
+
+/** The template whose URL fits the most of a repository's. */
+function templateFor(url: string, templates: readonly KubeObject[]): KubeObject | undefined {
+  let found: KubeObject | undefined;
+  let longest = -1;
+  for (const secret of templates) {
+    const length = prefixLength(secretText(secret, "url") ?? "", url);
+    if (length !== undefined && length > longest) [found, longest] = [secret, length];
   }
+  return found;
+}
+
+/**
+ * Credentials of a repository: its own Secret, of the asker's project before one of no project, completed by the repo-creds Secret whose
+ * URL fits the most of it. Scheme, host and port must be those of the Secret; Secrets of other projects do not count.
+ */
+export function credentialsFor(url: string, { project }: Asker, sources: CredentialSources): RepositoryCredentials {
+  const owned = usable(sources.secrets, "repository", project).filter((secret) =>
+    sameRepository(secretText(secret, "url") ?? "", url),
+  );
+  const own = owned.find((secret) => secretText(secret, "project") !== undefined) ?? owned[0];
+  const template = templateFor(url, usable(sources.secrets, "repo-creds", project));
   const type = (own && secretText(own, "type")) ?? "git";
   if (type !== "git") throw new UnimplementedError(`repository type ${type} (${redactUrl(url)})`);
   const hasOwn =
     own !== undefined && ["username", "password", "sshPrivateKey", "bearerToken"].some((key) => secretText(own, key));
   const from = [own, hasOwn ? undefined : template].filter((secret) => secret !== undefined);
   const { value, secret, flag, refuse } = secretValues(from);
+  const scoped = from.some((each) => secretText(each, "project") !== undefined);
   refuse(unimplemented, `a repository Secret (${redactUrl(url)})`);
   const depth = value("depth");
   if (depth !== undefined && !/^\d{1,9}$/.test(depth)) {
@@ -60,6 +82,7 @@ export function credentialsFor(url: string, sources: CredentialSources): Reposit
   const tls: Record<string, string> | undefined = sources.tlsCerts?.["data"];
   const known: Record<string, string> | undefined = sources.sshKnownHosts?.["data"];
   const entries: [keyof RepositoryCredentials, unknown][] = [
+    ["scope", scoped ? project : undefined],
     ["username", value("username")],
     ["password", secret("password")],
     ["bearerToken", secret("bearerToken")],
@@ -77,13 +100,16 @@ export function credentialsFor(url: string, sources: CredentialSources): Reposit
   return Object.fromEntries(entries.filter(([, each]) => each !== undefined && each !== false));
 }
 
-/** Whether an operator has named a repository, by its own Secret or a template's address. */
-export function isListedRepository(url: string, { secrets }: Pick<CredentialSources, "secrets">): boolean {
-  const wanted = canonicalRepositoryUrl(url);
-  return secrets.some((secret) => {
-    const type = secret.metadata.labels?.[SECRET_TYPE_LABEL];
+/** Whether an operator has named a repository for a project, by its own Secret or a template's address. */
+export function isListedRepository(
+  url: string,
+  { project }: Asker,
+  { secrets }: Pick<CredentialSources, "secrets">,
+): boolean {
+  const own = usable(secrets, "repository", project);
+  if (own.some((secret) => sameRepository(secretText(secret, "url") ?? "", url))) return true;
+  return usable(secrets, "repo-creds", project).some((secret) => {
     const named = secretText(secret, "url") ?? "";
-    if (type === "repository") return canonicalRepositoryUrl(named) === wanted;
-    return type === "repo-creds" && named !== "" && url.startsWith(named.endsWith("/") ? named : `${named}/`);
+    return prefixLength(named.endsWith("/") ? named : `${named}/`, url) !== undefined;
   });
 }

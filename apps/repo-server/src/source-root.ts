@@ -86,7 +86,7 @@ export function createSourceRoots({ repositories, charts }: SourceRootDeps): Ope
         return { revision: archive.version, root: archiveRoot(archive) };
       }
       default: {
-        const repository = await repositories.open(address.repoURL);
+        const repository = await repositories.open(address.repoURL, { project: options.project });
         const commit = await repository.resolve(address.revision, options.maxAge, address.tagPrefix);
         return {
           revision: commit,

@@ -2,6 +2,8 @@ import type { Secret } from "@tiphys/secret";
 
 /** What a repository Secret of Argo CD holds, as far as Git needs it. */
 export interface RepositoryCredentials {
+  /** The project that alone may use these, and read what was fetched with them. */
+  readonly scope?: string;
   readonly username?: string;
   readonly password?: Secret;
   readonly bearerToken?: Secret;

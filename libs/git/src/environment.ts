@@ -22,8 +22,6 @@ export interface EnvironmentOptions {
   readonly searchPath: string;
   /** Where to connect to: the forwarder of a cluster name, or the one address that egress policy has looked at. */
   readonly address?: { readonly host: string; readonly port: number };
-  /** Whether the server's first answer may lead elsewhere; default true. */
-  readonly followRedirects?: boolean;
   /** Further settings. */
   readonly configuration?: readonly (readonly [string, string])[];
 }
@@ -46,7 +44,8 @@ export async function gitEnvironment(options: EnvironmentOptions): Promise<GitEn
     ["protocol.ssh.allow", "always"],
     ["protocol.file.allow", "always"],
     ["credential.helper", ""],
-    ["http.followRedirects", options.followRedirects === false ? "false" : "initial"],
+    // git would take our headers along wherever it is led; see redirects.ts.
+    ["http.followRedirects", "false"],
     // By a name, so that git knows whom to ask for objects that it left out.
     ["remote.origin.url", url],
   ];

@@ -142,6 +142,33 @@ it("passes credentials over http, and never shows them", async () => {
   absent.close();
 });
 
+it("gives what was fetched for one project to no other that could not fetch it", async () => {
+  const sha = source.commit({ a: "1" });
+  await using server = Object.assign(
+    await startGitServer(folder.path, { auth: { username: "bot", password: "hunter2-secret" } }),
+    {
+      async [Symbol.asyncDispose]() {
+        await server.close();
+      },
+    },
+  );
+  const repositories = createRepositories({
+    directory: join(folder.path, "mirrors"),
+    searchPath,
+    clock: systemClock(),
+    credentials: async (_, { project }) =>
+      project === "a" ? { scope: "a", username: "bot", password: new Secret("hunter2-secret") } : undefined,
+  });
+  const url = `${server.url}/source/.git`;
+  const revisions = ["main", sha];
+  for (const revision of revisions) {
+    expect(await (await repositories.open(url, { project: "a" })).resolve(revision, 60_000)).toBe(sha);
+    const others = await repositories.open(url, { project: "b" });
+    await expect(others.resolve(revision, 60_000)).rejects.toThrow(RepositoryAuthenticationError);
+  }
+  repositories.close();
+});
+
 it("commits and pushes, and says so when there is nothing to commit", async () => {
   source.commit({ a: "1" });
   source.git("config", "receive.denyCurrentBranch", "updateInstead");

@@ -3,13 +3,13 @@ import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Clock } from "@tiphys/clock";
 import type { Dialer } from "@tiphys/dialer";
-import { PermissionDeniedError } from "@tiphys/errors";
+import { PermissionDeniedError, UnavailableError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
 import type { RepositoryCredentials } from "./credentials.js";
 import { type GitEnvironment, gitEnvironment } from "./environment.js";
 import { openMirror, type Repository } from "./mirror.js";
 import { discard, listFolders } from "./mirror-folder.js";
-import { checkRepositoryUrl, endpointOf, isSshUrl, redactUrl } from "./url.js";
+import { checkRepositoryUrl, endpointOf, isSshUrl, redactUrl, sameOrigin } from "./url.js";
 
 export interface RepositoriesOptions {
   /** Folder of the bare mirrors, one per repository; ours alone. */
@@ -17,8 +17,8 @@ export interface RepositoriesOptions {
   /** PATH where git and ssh are found. */
   readonly searchPath: string;
   readonly clock: Clock;
-  /** Credentials of a repository, asked before every command so that a changed Secret takes effect at once. */
-  readonly credentials?: (url: string) => Promise<RepositoryCredentials | undefined>;
+  /** Credentials of an address, asked before every command so that a changed Secret takes effect at once. */
+  readonly credentials?: (url: string, asker: Asker) => Promise<RepositoryCredentials | undefined>;
   /** Egress policy and cluster names for http and ssh. */
   readonly dialer?: Dialer;
   /** Milliseconds without use after which a mirror's reader process is ended; default 30,000. */
@@ -33,11 +33,14 @@ export interface RepositoriesOptions {
   readonly onRequest?: (type: "ls-remote" | "fetch", url: string, milliseconds: number, failed: boolean) => void;
 }
 
-export interface OpenOptions {
-  /**
-   * The URL comes from a file that others write: folders of this machine and its own addresses are refused, and no redirect is
-   * followed.
-   */
+/** For whom a repository is read. */
+export interface Asker {
+  /** Name of the project; empty for none: then credentials of a project do not count. */
+  readonly project: string;
+}
+
+export interface OpenOptions extends Partial<Asker> {
+  /** The URL comes from a file that others write: folders of this machine and its own addresses are refused. */
   readonly untrusted?: boolean;
 }
 
@@ -57,24 +60,37 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
   const mirrors = new Map<string, Promise<Repository>>();
 
   /** Where to connect to for a URL; throws when egress policy forbids it. */
-  const addressOf = async (url: string, proxy: string | undefined, untrusted: boolean) => {
+  const addressOf = async (url: string, proxy: string | undefined, refuseLoopback: boolean) => {
     // Behind a proxy only the proxy can tell where the host is, so the policy is about the proxy.
     const endpoint = endpointOf(proxy ?? url);
     if (!options.dialer || !endpoint) return undefined;
-    const real = await options.dialer.resolve(endpoint.host, endpoint.port, { refuseLoopback: untrusted });
+    const real = await options.dialer.resolve(endpoint.host, endpoint.port, { refuseLoopback });
     return proxy || (real.host === endpoint.host && real.port === endpoint.port) ? undefined : real;
   };
 
-  const environment = async (url: string, untrusted: boolean): Promise<GitEnvironment> => {
-    const credentials = await options.credentials?.(url);
-    const address = await addressOf(url, isSshUrl(url) ? undefined : credentials?.proxy, untrusted);
+  interface Opened {
+    readonly url: string;
+    readonly untrusted: boolean;
+    readonly project: string;
+    /** Who alone may read what the mirror holds. */
+    readonly scope: string | undefined;
+  }
+  /** Settings for a command against `at`, which is the repository's address or one that its server leads to. */
+  const environment = async ({ url, untrusted, project, scope }: Opened, at: string): Promise<GitEnvironment> => {
+    // The credentials of an address are for that address: another port of the same host is another one.
+    const own = sameOrigin(url, at);
+    const credentials = await options.credentials?.(own ? url : at, { project });
+    if (credentials?.scope !== scope && (own || credentials?.scope !== undefined)) {
+      throw new UnavailableError(`the repository Secret of ${redactUrl(at)} has just come or gone for a project`);
+    }
+    const elsewhere = endpointOf(url)?.host !== endpointOf(at)?.host;
+    const address = await addressOf(at, isSshUrl(at) ? undefined : credentials?.proxy, untrusted || elsewhere);
     return gitEnvironment({
-      url,
+      url: at,
       privateDirectory: options.directory,
       searchPath: options.searchPath,
       ...(credentials ? { credentials } : {}),
       ...(address ? { address } : {}),
-      ...(untrusted ? { followRedirects: false } : {}),
       ...(options.configuration ? { configuration: options.configuration } : {}),
     });
   };
@@ -103,7 +119,7 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
   };
 
   return {
-    async open(url, { untrusted = false } = {}) {
+    async open(url, { untrusted = false, project = "" } = {}) {
       checkRepositoryUrl(url);
       sweepAtTimes();
       if (untrusted && (url.startsWith("/") || url.startsWith("file:"))) {
@@ -111,7 +127,8 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
           `repository ${url} is a folder of this machine, and its address comes from a file`,
         );
       }
-      const key = untrusted ? `untrusted ${url}` : url;
+      const scope = (await options.credentials?.(url, { project }))?.scope;
+      const key = [...(untrusted ? ["untrusted"] : []), ...(scope === undefined ? [] : [`of ${scope}`]), url].join(" ");
       const name = `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.git`;
       let mirror = mirrors.get(name);
       if (!mirror) {
@@ -121,7 +138,7 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
             directory: join(options.directory, name),
             searchPath: options.searchPath,
             clock: options.clock,
-            environment: () => environment(url, untrusted),
+            environment: (at) => environment({ url, untrusted, project, scope }, at),
             idleMilliseconds: options.idleMilliseconds ?? 30_000,
             ...(options.silence === undefined ? {} : { silence: options.silence }),
             onRequest: (type, milliseconds, failed) => options.onRequest?.(type, redactUrl(url), milliseconds, failed),

@@ -1,9 +1,11 @@
 import type { Clock } from "@tiphys/clock";
+import { TiphysError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
 import type { GitEnvironment } from "./environment.js";
 import { gitError } from "./errors.js";
 import { KEPT } from "./mirror-folder.js";
 import { runGit } from "./process.js";
+import { createRedirects } from "./redirects.js";
 import { parseLsRemote, type RemoteRefs } from "./revision.js";
 
 /** Blobs up to this size come with new commits; larger ones when somebody reads them. */
@@ -16,7 +18,8 @@ export interface TransferOptions {
   readonly url: string;
   readonly directory: string;
   readonly clock: Clock;
-  readonly environment: () => Promise<GitEnvironment>;
+  /** Settings for a command against an address: the repository's own, or one that its server leads to. */
+  readonly environment: (url: string) => Promise<GitEnvironment>;
   readonly onRequest: (type: "ls-remote" | "fetch", milliseconds: number, failed: boolean) => void;
   /** Milliseconds of silence that end a command. */
   readonly silence?: number;
@@ -37,23 +40,23 @@ export function createTransfer(options: TransferOptions, partial: () => boolean)
   const { url, directory, clock } = options;
   /** Fetches that move the border of a shallow history lock it, so they go one after the other. */
   let shallow: Promise<unknown> = Promise.resolve();
+  const redirects = createRedirects(options);
 
   const remote = async <T>(
     type: "ls-remote" | "fetch",
-    work: (environment: GitEnvironment) => Promise<T>,
+    work: (environment: GitEnvironment, url: string) => Promise<T>,
   ): Promise<T> => {
     const start = clock.monotonic();
     let failed = true;
-    const environment = await options.environment();
     try {
-      const result = await clock.track(work(environment));
+      const result = await clock.track(redirects.run(work));
       failed = false;
       return result;
     } catch (error) {
+      if (error instanceof TiphysError) throw error;
       throw gitError(url, error instanceof Error ? error.message : String(error));
     } finally {
       options.onRequest(type, clock.monotonic() - start, failed);
-      await environment.dispose();
     }
   };
   const silence = options.silence === undefined ? {} : { silence: options.silence };
@@ -86,11 +89,11 @@ export function createTransfer(options: TransferOptions, partial: () => boolean)
 
   return {
     lsRemote: () =>
-      remote("ls-remote", async ({ variables }) =>
+      remote("ls-remote", async ({ variables }, address) =>
         parseLsRemote(
           (
             await runGit({
-              args: ["ls-remote", "--quiet", "--", url],
+              args: ["ls-remote", "--quiet", "--", address],
               directory,
               variables,
               ...silence,

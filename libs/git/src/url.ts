@@ -30,6 +30,61 @@ export function redactUrl(url: string): string {
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^@/]*@/i, "$1");
 }
 
+interface Address {
+  /** Scheme, host and port, of ssh the user too: who is spoken to, and by which means. */
+  readonly origin: string;
+  /** Without the slash it begins with; of a prefix the slash at its end counts. */
+  readonly path: string;
+}
+
+/** `git@host` and `git@host:` mean all of a host, which is no repository but a prefix of many. */
+const SCP_PREFIX = /^([^@/\s:]+)@([A-Za-z0-9._-]+):?$/;
+
+function addressOf(url: string): Address | undefined {
+  const text = url.trim();
+  const scp = text.includes("://") ? null : (SCP_LIKE.exec(text) ?? SCP_PREFIX.exec(text));
+  const plain = (path: string) =>
+    path
+      .replace(/^\/+/, "")
+      .replace(/\.git$/i, "")
+      .toLowerCase();
+  if (scp) return { origin: `ssh://${scp[1] ?? ""}@${scp[2]?.toLowerCase()}:22`, path: plain(scp[3] ?? "") };
+  if (text.startsWith("/")) return { origin: "file:", path: plain(text) };
+  try {
+    const { protocol, username, hostname, port, pathname } = new URL(text);
+    const user = protocol === "ssh:" ? `${username}@` : "";
+    return {
+      origin: `${protocol}//${user}${hostname.toLowerCase()}:${port || (ports[protocol] ?? "")}`,
+      path: plain(pathname),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+const withoutSlash = (path: string): string => path.replace(/\/+$/, "").replace(/\.git$/, "");
+
+/** Whether two URLs are of one repository at one server: scheme, host, port and path, of ssh also the user. */
+export function sameRepository(one: string, other: string): boolean {
+  const [a, b] = [addressOf(one), addressOf(other)];
+  return a !== undefined && b !== undefined && a.origin === b.origin && withoutSlash(a.path) === withoutSlash(b.path);
+}
+
+/** Whether two URLs are of one server, reached by the same means. */
+export function sameOrigin(one: string, other: string): boolean {
+  const origin = addressOf(one)?.origin;
+  return origin !== undefined && origin === addressOf(other)?.origin;
+}
+
+/**
+ * How much of `url` a prefix fits, as Argo CD's credential templates have it: a part of a name in the path counts too, but scheme, host
+ * and port are whole. Undefined where it does not fit.
+ */
+export function prefixLength(prefix: string, url: string): number | undefined {
+  const [a, b] = [addressOf(prefix), addressOf(url)];
+  return a && b && a.origin === b.origin && b.path.startsWith(a.path) ? a.path.length : undefined;
+}
+
 /**
  * One spelling per repository: host/path in lower case, without scheme, user, port of the scheme, trailing slash and
  * `.git`. For comparing URLs of webhooks with those of applications, never for connecting.

@@ -6,7 +6,7 @@ export interface ManifestService {
   resolveRevision(request: ResolveRevisionRequest, options?: CallOptions): Promise<{ revision: string }>;
   listRefs(request: ListRefsRequest, options?: CallOptions): Promise<{ branches: string[]; tags: string[] }>;
   revisionMetadata(request: RevisionMetadataRequest, options?: CallOptions): Promise<RevisionMetadata>;
-  testRepository(request: { repoUrl: string }, options?: CallOptions): Promise<{ verified: boolean }>;
+  testRepository(request: TestRepositoryRequest, options?: CallOptions): Promise<{ verified: boolean }>;
 }
 
 export interface CallOptions {
@@ -76,14 +76,25 @@ export interface ResolveRevisionRequest {
   repoUrl: string;
   revision: string;
   maxAgeMilliseconds: number;
+  /** Whose credentials may be used, besides those of no project. */
+  project: string;
 }
 
 export interface ListRefsRequest {
   repoUrl: string;
   maxAgeMilliseconds: number;
+  /** Whose credentials may be used, besides those of no project. */
+  project: string;
 }
 
 export interface RevisionMetadataRequest {
   repoUrl: string;
   revision: string;
+  /** Whose credentials may be used, besides those of no project. */
+  project: string;
+}
+
+export interface TestRepositoryRequest {
+  repoUrl: string;
+  project: string;
 }

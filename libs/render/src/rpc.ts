@@ -56,14 +56,26 @@ export const serveManifests = (api: ManifestService): ServedService =>
           repoUrl: request.repoUrl ?? "",
           revision: request.revision ?? "",
           maxAgeMilliseconds: request.maxAgeMilliseconds ?? 0,
+          project: request.project ?? "",
         },
         { signal },
       ),
     listRefs: (request, { signal }) =>
-      api.listRefs({ repoUrl: request.repoUrl ?? "", maxAgeMilliseconds: request.maxAgeMilliseconds ?? 0 }, { signal }),
+      api.listRefs(
+        {
+          repoUrl: request.repoUrl ?? "",
+          maxAgeMilliseconds: request.maxAgeMilliseconds ?? 0,
+          project: request.project ?? "",
+        },
+        { signal },
+      ),
     revisionMetadata: (request, { signal }) =>
-      api.revisionMetadata({ repoUrl: request.repoUrl ?? "", revision: request.revision ?? "" }, { signal }),
-    testRepository: (request, { signal }) => api.testRepository({ repoUrl: request.repoUrl ?? "" }, { signal }),
+      api.revisionMetadata(
+        { repoUrl: request.repoUrl ?? "", revision: request.revision ?? "", project: request.project ?? "" },
+        { signal },
+      ),
+    testRepository: (request, { signal }) =>
+      api.testRepository({ repoUrl: request.repoUrl ?? "", project: request.project ?? "" }, { signal }),
   });
 
 /** The same interface over any transport. */

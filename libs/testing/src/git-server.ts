@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -65,6 +65,8 @@ export function temporaryDirectory(prefix = "tiphys-"): { path: string; dispose(
   return { path, dispose: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+type Ended = number | { readonly location: string; readonly status?: number } | undefined;
+
 export interface GitServer {
   readonly url: string;
   /** Requests so far, as `METHOD path`. */
@@ -81,12 +83,15 @@ export async function startGitServer(
     auth?: { username: string; password: string } | { bearer: string };
     /** `ca` asks clients for a certificate that it has signed. */
     tls?: { cert: string; key: string; ca?: string };
-    /** Looks at each request before it is served: it waits as long as this does, and a status ends it. */
+    /** Looks at each request before it is served: it waits as long as this does, and a status or an address to go to ends it. */
     before?: (request: {
       method: string;
       path: string;
       body: string;
-    }) => Promise<number | undefined> | Promise<void> | number | undefined;
+      headers: IncomingHttpHeaders;
+      /** Path and query. */
+      target: string;
+    }) => Promise<Ended> | Promise<void> | Ended;
   } = {},
 ): Promise<GitServer> {
   const requests: string[] = [];
@@ -108,13 +113,16 @@ export async function startGitServer(
     for await (const part of request) parts.push(part);
     const sent = Buffer.concat(parts);
     const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
-    const status = await options.before?.({
+    const ended = await options.before?.({
       method: request.method ?? "",
       path: url.pathname,
       body: plain.toString("latin1"),
+      headers: request.headers,
+      target: request.url ?? "/",
     });
     if (response.destroyed) return;
-    if (status) return void response.writeHead(status).end();
+    if (typeof ended === "number") return void response.writeHead(ended).end();
+    if (ended) return void response.writeHead(ended.status ?? 301, { location: ended.location }).end();
     const backend = spawn("git", ["http-backend"], {
       env: {
         ...environment(),

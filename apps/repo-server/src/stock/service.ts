@@ -132,7 +132,7 @@ export function serveStock(parts: StockParts): ServedService {
           options,
         );
       default:
-        return (await repositories.open(source.repoURL)).resolve(ambiguousRevision, options.maxAge);
+        return (await repositories.open(source.repoURL, asker)).resolve(ambiguousRevision, options.maxAge);
     }
   }
 
@@ -149,14 +149,15 @@ export function serveStock(parts: StockParts): ServedService {
       const url = urlOf(repo);
       if (repo?.type === "helm" || repo?.type === "oci" || repo?.enableOCI || url.startsWith("oci://")) {
         await (await charts()).test(url, { maxAge: 0, project: repo?.project ?? "" });
-      } else await api.testRepository({ repoUrl: url });
+      } else await api.testRepository({ repoUrl: url, project: repo?.project ?? "" });
       return { verifiedRepository: true };
     },
     async resolveRevision(request) {
       const revision = await revisionOf(request);
       return { revision, ambiguousRevision: `${request.ambiguousRevision ?? ""} (${revision})` };
     },
-    listRefs: ({ repo }) => api.listRefs({ repoUrl: urlOf(repo), maxAgeMilliseconds: MAX_AGE }),
+    listRefs: ({ repo }) =>
+      api.listRefs({ repoUrl: urlOf(repo), maxAgeMilliseconds: MAX_AGE, project: repo?.project ?? "" }),
     async listOCITags({ repo }) {
       const tags = await (await charts()).tags(urlOf(repo), { maxAge: MAX_AGE, project: repo?.project ?? "" });
       return { branches: [], tags: [...tags] };
@@ -170,7 +171,11 @@ export function serveStock(parts: StockParts): ServedService {
     getAppDetails: appDetails,
     async getRevisionMetadata({ repo, revision = "", checkSignature, sourceIntegrity }) {
       refuse({ checkSignature, "sourceIntegrity.git.policies": sourceIntegrity?.git?.policies });
-      const { author, date, message, tags } = await api.revisionMetadata({ repoUrl: urlOf(repo), revision });
+      const { author, date, message, tags } = await api.revisionMetadata({
+        repoUrl: urlOf(repo),
+        revision,
+        project: repo?.project ?? "",
+      });
       return { author, date: { seconds: Math.floor(Date.parse(date) / 1000) }, message, tags };
     },
     async getOCIMetadata({ repo, revision = "" }) {

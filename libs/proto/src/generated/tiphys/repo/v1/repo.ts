@@ -69,6 +69,7 @@ export interface ResolveRevisionRequest {
   repoUrl?: string | undefined;
   revision?: string | undefined;
   maxAgeMilliseconds?: number | undefined;
+  project?: string | undefined;
 }
 
 export interface ResolveRevisionResponse {
@@ -78,6 +79,7 @@ export interface ResolveRevisionResponse {
 export interface ListRefsRequest {
   repoUrl?: string | undefined;
   maxAgeMilliseconds?: number | undefined;
+  project?: string | undefined;
 }
 
 export interface ListRefsResponse {
@@ -88,10 +90,12 @@ export interface ListRefsResponse {
 export interface RevisionMetadataRequest {
   repoUrl?: string | undefined;
   revision?: string | undefined;
+  project?: string | undefined;
 }
 
 export interface TestRepositoryRequest {
   repoUrl?: string | undefined;
+  project?: string | undefined;
 }
 
 export interface TestRepositoryResponse {
@@ -735,7 +739,7 @@ export const RevisionMetadata: MessageFns<RevisionMetadata> = {
 };
 
 function createBaseResolveRevisionRequest(): ResolveRevisionRequest {
-  return { repoUrl: undefined, revision: undefined, maxAgeMilliseconds: undefined };
+  return { repoUrl: undefined, revision: undefined, maxAgeMilliseconds: undefined, project: undefined };
 }
 
 export const ResolveRevisionRequest: MessageFns<ResolveRevisionRequest> = {
@@ -748,6 +752,9 @@ export const ResolveRevisionRequest: MessageFns<ResolveRevisionRequest> = {
     }
     if (message.maxAgeMilliseconds !== undefined) {
       writer.uint32(24).int64(message.maxAgeMilliseconds);
+    }
+    if (message.project !== undefined) {
+      writer.uint32(34).string(message.project);
     }
     return writer;
   },
@@ -787,6 +794,14 @@ export const ResolveRevisionRequest: MessageFns<ResolveRevisionRequest> = {
             }
 
             message.maxAgeMilliseconds = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.project = reader.string();
             continue;
           }
         }
@@ -849,7 +864,7 @@ export const ResolveRevisionResponse: MessageFns<ResolveRevisionResponse> = {
 };
 
 function createBaseListRefsRequest(): ListRefsRequest {
-  return { repoUrl: undefined, maxAgeMilliseconds: undefined };
+  return { repoUrl: undefined, maxAgeMilliseconds: undefined, project: undefined };
 }
 
 export const ListRefsRequest: MessageFns<ListRefsRequest> = {
@@ -859,6 +874,9 @@ export const ListRefsRequest: MessageFns<ListRefsRequest> = {
     }
     if (message.maxAgeMilliseconds !== undefined) {
       writer.uint32(16).int64(message.maxAgeMilliseconds);
+    }
+    if (message.project !== undefined) {
+      writer.uint32(26).string(message.project);
     }
     return writer;
   },
@@ -890,6 +908,14 @@ export const ListRefsRequest: MessageFns<ListRefsRequest> = {
             }
 
             message.maxAgeMilliseconds = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.project = reader.string();
             continue;
           }
         }
@@ -973,7 +999,7 @@ export const ListRefsResponse: MessageFns<ListRefsResponse> = {
 };
 
 function createBaseRevisionMetadataRequest(): RevisionMetadataRequest {
-  return { repoUrl: undefined, revision: undefined };
+  return { repoUrl: undefined, revision: undefined, project: undefined };
 }
 
 export const RevisionMetadataRequest: MessageFns<RevisionMetadataRequest> = {
@@ -983,6 +1009,9 @@ export const RevisionMetadataRequest: MessageFns<RevisionMetadataRequest> = {
     }
     if (message.revision !== undefined) {
       writer.uint32(18).string(message.revision);
+    }
+    if (message.project !== undefined) {
+      writer.uint32(26).string(message.project);
     }
     return writer;
   },
@@ -1016,6 +1045,14 @@ export const RevisionMetadataRequest: MessageFns<RevisionMetadataRequest> = {
             message.revision = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.project = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1030,13 +1067,16 @@ export const RevisionMetadataRequest: MessageFns<RevisionMetadataRequest> = {
 };
 
 function createBaseTestRepositoryRequest(): TestRepositoryRequest {
-  return { repoUrl: undefined };
+  return { repoUrl: undefined, project: undefined };
 }
 
 export const TestRepositoryRequest: MessageFns<TestRepositoryRequest> = {
   encode(message: TestRepositoryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.repoUrl !== undefined) {
       writer.uint32(10).string(message.repoUrl);
+    }
+    if (message.project !== undefined) {
+      writer.uint32(18).string(message.project);
     }
     return writer;
   },
@@ -1060,6 +1100,14 @@ export const TestRepositoryRequest: MessageFns<TestRepositoryRequest> = {
             }
 
             message.repoUrl = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.project = reader.string();
             continue;
           }
         }
