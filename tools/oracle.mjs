@@ -1,7 +1,11 @@
 #!/usr/bin/env node
-// `npm run oracle -- DIR… [-f VALUES] [--set K=V] [--api-versions V] [--kube-version V] [--name N] [-n NS]`: renders each folder
-// (or packed chart) with our engine and with the pinned program, and compares the objects. `--random SECONDS [--seed N]`
-// compares charts that are made up. Ends with 1 when something differs.
+// `npm run oracle -- PATH…`: finds the charts, kustomizations and Jsonnet programs at each path, renders them with our engine and
+// with the pinned program, and prints where they differ. Ends with 1 when something does.
+//   charts: [-f VALUES] [--set K=V] [--api-versions V] [--kube-version V] [--name N] [-n NS]; those in their ci folder are tried, too
+//   Jsonnet: [-J FOLDER] [-V NAME=TEXT] [--ext-code NAME=CODE] [-A NAME=TEXT] [--tla-code NAME=CODE]; TIPHYS_JSONNET names the
+//   program, else it is Debian's; without -J the vendor and lib folders above a program are its libraries
+// `--random SECONDS [--seed N] [--engine charts|kustomizations|jsonnet]` compares sources that are made up. `-q` prints what differs
+// alone.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -31,7 +35,11 @@ await build({
   ),
   logLevel: "warning",
 });
-const { status } = spawnSync(process.execPath, [join(out, "main.mjs"), programs, ...process.argv.slice(2)], {
-  stdio: "inherit",
-});
+const { status } = spawnSync(
+  process.execPath,
+  ["--max-old-space-size=4096", join(out, "main.mjs"), programs, ...process.argv.slice(2)],
+  {
+    stdio: "inherit",
+  },
+);
 process.exitCode = status ?? 1;

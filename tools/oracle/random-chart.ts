@@ -1,37 +1,10 @@
 // Charts made up from a seed: values, subcharts, conditions, and templates of random actions and functions.
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { compare } from "./helm.js";
-
-export interface RandomOptions {
-  readonly helm: string;
-  readonly folder: string;
-  readonly seconds: number;
-  readonly seed: number;
-}
-
-export interface RandomResult {
-  readonly seed: number;
-  readonly compared: number;
-  readonly failing: number;
-  readonly problems: readonly string[];
-}
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-const generator = (seed: number) => {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-};
+import { seeded } from "@tiphys/testing";
 
 class Maker {
   private readonly next: () => number;
   constructor(seed: number) {
-    this.next = generator(seed);
+    this.next = seeded(seed);
   }
   below(limit: number): number {
     return Math.floor(this.next() * limit);
@@ -282,26 +255,4 @@ export function makeChart(seed: number): Record<string, string> {
       extra: maker.value(2),
     }),
   };
-}
-
-/** Compares made-up charts until the time is over. */
-export function randomCharts({ helm, folder, seconds, seed }: RandomOptions): RandomResult {
-  const problems: string[] = [];
-  const end = performance.now() + seconds * 1000;
-  let compared = 0;
-  let failing = 0;
-  for (let number = 0; performance.now() < end && problems.length < 5; number++) {
-    const chart = join(folder, `chart-${number}`);
-    for (const [path, text] of Object.entries(makeChart(seed + number))) {
-      mkdirSync(dirname(join(chart, path)), { recursive: true });
-      writeFileSync(join(chart, path), text);
-    }
-    const outcome = compare(helm, { chart, ...(number % 2 === 1 ? { values: [join(chart, "given.yaml")] } : {}) });
-    compared++;
-    if (outcome.kind === "different")
-      problems.push(`seed ${seed + number}${number % 2 === 1 ? " with given.yaml" : ""}: ${outcome.problem}`);
-    if (outcome.kind === "both fail") failing++;
-    rmSync(chart, { recursive: true, force: true });
-  }
-  return { seed, compared, failing, problems };
 }

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describeWith, programPath } from "@tiphys/testing";
 import { compare, type HelmCase } from "../../../tools/oracle/helm.js";
-import { randomCharts } from "../../../tools/oracle/random-chart.js";
 
 type Files = Readonly<Record<string, string>>;
 interface Case extends Omit<HelmCase, "chart" | "values"> {
@@ -431,29 +430,17 @@ describeWith(["helm"], "charts as helm renders them", () => {
     writeFileSync(path, text);
   };
 
-  it.each(cases)("$name", ({ name, files, values = [], fails, ...rest }) => {
+  it.each(cases)("$name", async ({ name, files, values = [], fails, ...rest }) => {
     const place = join(folder, name.replace(/[^a-z0-9]+/gi, "-"));
     for (const [path, text] of Object.entries(files)) write(join(place, "chart", path), text);
     values.forEach((text, index) => {
       write(join(place, `values-${index}.yaml`), text);
     });
-    const outcome = compare(helm, {
+    const outcome = await compare(helm, {
       ...rest,
       chart: join(place, "chart"),
       values: values.map((_, index) => join(place, `values-${index}.yaml`)),
     });
     expect(outcome).toMatchObject({ kind: fails ? "both fail" : "equal" });
   });
-
-  // `npm run oracle -- --random SECONDS` runs longer.
-  it("renders made-up charts as helm does", () => {
-    const result = randomCharts({
-      helm,
-      folder,
-      seconds: Number(process.env["TIPHYS_RANDOM_SECONDS"] ?? 5),
-      seed: 20_260_000,
-    });
-    expect(result.problems).toEqual([]);
-    expect(result.compared).toBeGreaterThan(5);
-  }, 120_000);
 });

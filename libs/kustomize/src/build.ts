@@ -47,6 +47,15 @@ export interface BuildOptions {
   readonly version?: string;
 }
 
+/** Annotations that the original keeps its own notes in while it builds, and takes away at the end whoever made them. */
+const BUILD_ANNOTATIONS: readonly string[] = [
+  ...["previousKinds", "previousNames", "previousNamespaces", "prefixes", "suffixes", "refBy", "generatorBehavior"],
+  ...["needsHashSuffix", "allowNameChange", "allowKindChange", "helm-generated"],
+  ...["path", "index", "seqindent", "id", "annotations-migration-resource-id"],
+]
+  .map((name) => `internal.config.kubernetes.io/${name}`)
+  .concat("config.kubernetes.io/path", "config.kubernetes.io/index", "config.k8s.io/id");
+
 const LOCAL_CONFIG = "config.kubernetes.io/local-config";
 
 /** Builds a kustomization and gives its objects in their order. A pure function of the files. */
@@ -305,6 +314,7 @@ class Build {
   /** The objects, with what `buildMetadata` asks for. */
   finish(resources: readonly Resource[], { buildMetadata }: Kustomization): Data[] {
     for (const resource of resources) {
+      for (const key of BUILD_ANNOTATIONS) delete resource.annotations[key];
       // Annotations that say nothing do not outlive what the original itself keeps in them.
       if (Object.keys(resource.annotations).length === 0)
         delete (get(resource.object, "metadata") as Data | undefined)?.["annotations"];

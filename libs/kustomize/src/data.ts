@@ -37,6 +37,34 @@ export function put(target: Data, key: string, value: unknown): void {
   } else target[key] = value;
 }
 
+/** Entries of maps that are one entry to the original: whoever writes one of them there writes all. */
+const shared = new WeakMap<Data, Map<string, readonly Entry[]>>();
+interface Entry {
+  readonly map: Data;
+  readonly key: string;
+}
+
+/** Says that entries which were made together are one. */
+export function share(entries: readonly Entry[]): void {
+  if (entries.length < 2) return;
+  for (const { map, key } of entries) {
+    const known = shared.get(map);
+    if (known) known.set(key, entries);
+    else shared.set(map, new Map([[key, entries]]));
+  }
+}
+
+/** Changes the scalar of a member that is there, and of those that are one with it. */
+export function overwrite(target: Data, key: string, value: unknown): void {
+  const before = get(target, key);
+  const entries = shared.get(target)?.get(key);
+  put(target, key, value);
+  for (const entry of entries ?? []) {
+    // What has another value by now has been parted from the others.
+    if (has(entry.map, entry.key) && entry.map[entry.key] === before) put(entry.map, entry.key, value);
+  }
+}
+
 export const has = (target: Data, key: string): boolean => Object.hasOwn(target, key);
 export const get = (target: unknown, key: string): unknown =>
   isMap(target) && Object.hasOwn(target, key) ? target[key] : undefined;

@@ -109,12 +109,6 @@ function walk(spot: Spot, path: readonly string[], creates: Creates, visit: (spo
   walk({ value: value[name], set: (given) => put(value, name, given) }, path.slice(1), creates, visit);
 }
 
-/** Sets a key of a map at a place. */
-export function setEntry(spot: Spot, key: string, value: string): void {
-  if (!isMap(spot.value)) fail("expected a map");
-  put(spot.value, key, value);
-}
-
 export function scalarAt(spot: Spot): string {
   return isScalar(spot.value) ? textOf(spot.value) : fail("expected a scalar");
 }

@@ -1,4 +1,4 @@
-import { type Data, get, has, isMap, isScalar, put, textOf, withNulls } from "./data.js";
+import { type Data, get, has, isMap, isScalar, overwrite, put, textOf, withNulls } from "./data.js";
 import { fail } from "./errors.js";
 import { mergeKeys } from "./generated/merge-keys.js";
 
@@ -28,6 +28,8 @@ const DIRECTIVE = "$patch";
 export function strategicMerge(target: Data, patch: Data, schema: MergeSchema): Data | undefined {
   const kind = `${textOf(get(target, "apiVersion"))}/${textOf(get(target, "kind"))}`;
   const type = Object.hasOwn(schema.kinds, kind) ? schema.kinds[kind] : undefined;
+  // A patch cannot take the place of a whole object: the original makes another one of it, and keeps the first.
+  if (get(patch, DIRECTIVE) === "replace") return target;
   const merged = new Merger(schema).merge(target, withNulls(patch), type ? { type } : undefined, []);
   return merged === GONE ? undefined : (merged as Data);
 }
@@ -74,6 +76,7 @@ class Merger {
       const known = type && Object.hasOwn(type, name) ? type[name] : undefined;
       const merged = this.merge(before, after, known, [...path, name]);
       if (merged === GONE) delete into[name];
+      else if (before !== undefined && merged !== before && isScalar(merged)) overwrite(into, name, merged);
       else put(into, name, merged);
     }
     return into;
@@ -93,64 +96,107 @@ class Merger {
     return keys.length === 0 ? union(patch ?? [], into) : this.keyed(into, patch ?? [], keys, field, path);
   }
 
+  /** Lists whose elements are known by the values of keys. What the original does with keys that are missing or doubled is kept. */
   private keyed(
-    into: readonly unknown[],
+    into: unknown[],
     patch: readonly unknown[],
     keys: readonly string[],
     field: MergeField,
     path: readonly string[],
   ): unknown[] {
-    const valuesOf = (element: unknown): (string | undefined)[] =>
-      keys.map((key) => {
-        const value = get(element, key);
-        return value === undefined || value === null ? undefined : textOf(value);
-      });
-    const all = [...patch, ...into].map(valuesOf).filter((values) => values.some((value) => value !== undefined));
+    const wanted = distinct([...patch, ...into].map((element) => keys.map((key) => keyValue(element, key))));
     // With several keys, an element that leaves one out may mean the one that says it.
-    if (keys.length > 1) unify(all);
-    const used = keys.filter((_, at) => all.some((values) => values[at] !== undefined));
-    const wanted: string[][] = [];
-    const seen = new Set<string>();
-    for (const values of all) {
-      const chosen = keys.flatMap((key, at) => (used.includes(key) ? [values[at] ?? ""] : []));
-      const word = JSON.stringify(chosen);
-      if (!seen.has(word)) {
-        seen.add(word);
-        wanted.push(chosen);
+    if (keys.length > 1) unify(wanted);
+    const used = keys.filter((_, at) => wanted.some((values) => values[at] !== ""));
+    const valid = used.length > 0 ? used : keys;
+    const merged: unknown[] = [];
+    for (const all of wanted) {
+      const values = all.filter((_, at) => valid.includes(keys[at] as string));
+      const [before, after] = [find(into, valid, values), find(patch, valid, values)];
+      const element = this.merge(before, after, field.type ? { type: field.type } : undefined, path);
+      if (element === GONE || isNothing(element)) {
+        setElement(into, undefined, valid, values);
+        continue;
       }
-    }
-    const find = (list: readonly unknown[], values: readonly string[]): unknown =>
-      list.find(
-        (element) =>
-          isMap(element) &&
-          used.every((key, at) => {
-            const value = get(element, key);
-            return values[at] === "" ? true : value !== undefined && textOf(value) === values[at];
-          }),
-      );
-    const result: unknown[] = [];
-    const done = new Set<unknown>();
-    for (const values of wanted) {
-      const [before, after] = [find(into, values), find(patch, values)];
-      done.add(before);
-      if (before === undefined && after === undefined) continue;
-      const merged = this.merge(before, after, field.type ? { type: field.type } : undefined, path);
-      if (merged === GONE || (isMap(merged) && Object.keys(merged).length === 0)) continue;
-      done.add(merged);
-      used.forEach((key, at) => {
-        if (isMap(merged) && get(merged, key) === undefined && values[at]) put(merged, key, values[at]);
+      valid.forEach((key, at) => {
+        if (isMap(element) && get(element, key) === undefined && values[at]) put(element, key, values[at]);
       });
-      // An element that is there stays the one it is: the original loses what replaces it.
-      result.push(isMap(before) ? before : merged);
+      setElement(merged, element, valid, values);
     }
-    // Elements without any of the keys cannot be told apart: they stay as they are.
     for (const element of into) {
-      if (!done.has(element) && !(isMap(element) && valuesOf(element).some((value) => value !== undefined))) {
-        result.push(element);
+      const values: string[] = [];
+      for (const key of valid) {
+        const value = get(element, key);
+        if (value === undefined || value === null) merged.push(element);
+        else values.push(plainText(value));
       }
+      if (valid.length > 1) setElement(merged, undefined, valid, values);
+      setElement(merged, element, valid, values);
     }
-    return result;
+    return merged;
   }
+}
+
+/** Text of a scalar; what is none has none. */
+const plainText = (value: unknown): string => (isScalar(value) ? textOf(value) : "");
+const isNothing = (value: unknown): boolean =>
+  value === null || value === undefined || (isMap(value) && Object.keys(value).length === 0);
+
+const keyValue = (element: unknown, key: string): string => {
+  const value = isMap(element) ? get(element, key) : undefined;
+  return value === undefined || value === null ? "" : plainText(value);
+};
+
+function distinct(all: readonly string[][]): string[][] {
+  const seen = new Set<string>();
+  return all.filter((values) => {
+    const word = JSON.stringify(values);
+    return !seen.has(word) && seen.add(word);
+  });
+}
+
+/** The first element that has these values; keys without a value do not count where another has one. */
+function find(list: readonly unknown[], keys: readonly string[], values: readonly string[]): unknown {
+  const isSaid = values.some((value) => value !== "");
+  return list.find(
+    (element) =>
+      isMap(element) &&
+      keys.every((key, at) => {
+        if (isSaid && values[at] === "") return true;
+        const value = get(element, key);
+        return value !== undefined && plainText(value) === values[at];
+      }),
+  );
+}
+
+/**
+ * Puts an element in the place of each one that has these values, at the end where none has them; without an element they are
+ * taken away. A key without a value fits any, and without any values nothing else stays.
+ */
+function setElement(list: unknown[], element: unknown, keys: readonly string[], values: readonly string[]): void {
+  const kept: unknown[] = [];
+  let isFound = false;
+  for (const each of list) {
+    if (isNothing(each)) continue;
+    if (!isMap(each)) {
+      if (values.length > 0) kept.push(each);
+      continue;
+    }
+    const fits =
+      values.length > 0 &&
+      keys.slice(0, values.length).every((key, at) => {
+        const value = get(each, key);
+        return value !== undefined && (values[at] === "" || plainText(value) === values[at]);
+      });
+    if (!fits) {
+      if (values.length > 0) kept.push(each);
+      continue;
+    }
+    isFound = true;
+    if (element !== undefined) kept.push(element);
+  }
+  if (element !== undefined && !isFound) kept.push(element);
+  list.splice(0, list.length, ...kept);
 }
 
 function takeDirective(patch: Data): Directive {
@@ -182,14 +228,15 @@ function union(patch: readonly unknown[], into: readonly unknown[]): unknown[] {
   return result;
 }
 
-function unify(all: (string | undefined)[][]): void {
+/** Rows that have a value in common and none that differs become one, each taking what it lacks from the other. */
+function unify(all: string[][]): void {
   for (let one = 0; one < all.length; one++) {
     for (let other = 0; other < all.length; other++) {
-      const [a, b] = [all[one] as (string | undefined)[], all[other] as (string | undefined)[]];
+      const [a, b] = [all[one] as string[], all[other] as string[]];
       const common = a.some((value, at) => value === b[at]);
-      const contrary = a.some((value, at) => value !== b[at] && value !== undefined && b[at] !== undefined);
+      const contrary = a.some((value, at) => value !== b[at] && value !== "" && b[at] !== "");
       if (!common || contrary) continue;
-      const joined = a.map((value, at) => value ?? b[at]);
+      const joined = a.map((value, at) => value || (b[at] as string));
       all[one] = joined;
       all[other] = joined;
     }

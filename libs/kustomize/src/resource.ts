@@ -61,10 +61,14 @@ export class Resource {
     else delete this.metadata()["namespace"];
   }
 
-  annotate(key: string, value: string): void {
+  makeAnnotations(): Data {
     const metadata = this.metadata();
     if (!isMap(metadata["annotations"])) put(metadata, "annotations", {});
-    put(metadata["annotations"] as Data, key, value);
+    return metadata["annotations"] as Data;
+  }
+
+  annotate(key: string, value: string): void {
+    put(this.makeAnnotations(), key, value);
   }
 
   id(): ResourceId {
@@ -78,6 +82,11 @@ export class Resource {
   /** Its present id and all that it had. */
   ids(): ResourceId[] {
     return [...this.previous, this.id()];
+  }
+
+  /** True when the original has noted something of its own in the annotations by now, so that they are there. */
+  get isNoted(): boolean {
+    return this.previous.length + this.prefixes.length + this.suffixes.length > 0 || this.needsHash || this.behavior !== "";
   }
 
   rememberId(): void {

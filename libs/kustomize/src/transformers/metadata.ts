@@ -1,5 +1,7 @@
+import { type Data, has, isMap, overwrite, put, share } from "../data.js";
+import { fail } from "../errors.js";
 import type { FieldConfig, FieldSpec } from "../field-specs.js";
-import { mergeSpecs, setEntry, visitField } from "../field-specs.js";
+import { mergeSpecs, visitField } from "../field-specs.js";
 import type { Resource } from "../resource.js";
 
 export interface LabelRule {
@@ -18,7 +20,16 @@ export function setEntries(
   const sorted = Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1));
   for (const { object } of resources) {
     for (const [key, value] of sorted) {
-      for (const spec of specs) visitField(object, spec, "map", (spot) => setEntry(spot, key, value));
+      const made: { map: Data; key: string }[] = [];
+      for (const spec of specs) {
+        visitField(object, spec, "map", ({ value: map }) => {
+          if (!isMap(map)) return fail("expected a map");
+          if (has(map, key)) return overwrite(map, key, value);
+          put(map, key, value);
+          made.push({ map, key });
+        });
+      }
+      share(made);
     }
   }
 }

@@ -43,7 +43,8 @@ export function patchById(list: ResourceList, patches: readonly Resource[], sche
 }
 
 function steps(text: string): JsonPatchStep[] {
-  const parsed = parseYaml(text);
+  // What begins as JSON has to be JSON.
+  const parsed: unknown = text.startsWith("[") ? JSON.parse(text) : parseYaml(text);
   if (!Array.isArray(parsed)) return fail("a JSON patch is a list of operations");
   for (const step of parsed) {
     if (!isMap(step)) fail("every operation of a JSON patch is an object");
@@ -107,6 +108,7 @@ function patchSelected(list: ResourceList, patch: Resource, target: Selector, sc
 
 export function applySteps(resource: Resource, operations: readonly JsonPatchStep[], source: string): void {
   try {
+    if (resource.isNoted) resource.makeAnnotations();
     resource.object = jsonPatch<Data>(copy(resource.object), operations);
   } catch (error) {
     throw new KustomizeError(`${source} on ${idText(resource.id())}: ${messageOf(error)}`, { cause: error });

@@ -1,5 +1,5 @@
 import { parseYaml } from "@tiphys/yaml";
-import { copy, get, isMap, isScalar, put, textOf } from "../data.js";
+import { copy, get, isMap, isScalar, overwrite, put, splitPath, textOf } from "../data.js";
 import { fail } from "../errors.js";
 import type { Spot } from "../field-specs.js";
 import { idSelected, idText } from "../ids.js";
@@ -61,29 +61,22 @@ function sourceOf(resources: readonly Resource[], source: NonNullable<Replacemen
   return part;
 }
 
-/** Names parted by dots; brackets hold one name or one choice of an element, a backslash keeps a dot. */
+/**
+ * Names parted by dots; a backslash keeps a dot. A part that begins with a bracket goes on to where one closes: it is a choice of an
+ * element, or a name that the brackets guard. Brackets elsewhere are letters like others.
+ */
 export function splitFieldPath(path: string): string[] {
+  const pieces = splitPath(path, ".");
   const parts: string[] = [];
-  let rest = path;
-  while (rest !== "") {
-    const bracket = /^\[([^\]]*)\]\.?/.exec(rest);
-    if (bracket) {
-      const inner = bracket[1] as string;
-      // A choice of an element stays in its brackets, a name in brackets is only guarded by them.
-      parts.push(inner.includes("=") ? `[${inner}]` : inner);
-      rest = rest.slice(bracket[0].length);
-      continue;
-    }
-    const plain = /^((?:\\.|[^.[\\])+)\.?/.exec(rest);
-    if (!plain) {
-      if (rest.startsWith(".")) {
-        rest = rest.slice(1);
-        continue;
+  for (let at = 0; at < pieces.length; at++) {
+    let part = pieces[at] as string;
+    if (part.startsWith("[") && !part.endsWith("]")) {
+      while (at + 1 < pieces.length) {
+        part += `.${pieces[++at]}`;
+        if (part.endsWith("]")) break;
       }
-      return fail(`the field path ${JSON.stringify(path)} cannot be read`);
-    }
-    parts.push((plain[1] as string).replace(/\\(.)/g, "$1"));
-    rest = rest.slice(plain[0].length);
+      parts.push(part.includes("=") ? part : part.replace(/^[[\]]+|[[\]]+$/g, ""));
+    } else parts.push(part);
   }
   return parts;
 }
@@ -218,7 +211,7 @@ function find(
     put(value, part, emptyFor(rest[0], create));
     made = true;
   }
-  find({ value: value[part], set: (given) => put(value, part, given), made }, rest, create, into);
+  find({ value: value[part], set: (given) => (isScalar(given) ? overwrite : put)(value, part, given), made }, rest, create, into);
 }
 
 /** Writes into a field; a scalar that was there keeps its type where the text allows it. */
