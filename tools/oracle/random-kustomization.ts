@@ -127,12 +127,7 @@ const paths = [
   "/spec/list/0",
 ];
 /** Where every object can be given something. */
-const safePaths = [
-  "/metadata/annotations/note",
-  "/metadata/annotations",
-  "/metadata/annotations/example.com~1when",
-  "/extra",
-];
+const safePaths = ["/metadata/annotations/note", "/metadata/annotations/example.com~1when", "/extra"];
 
 function operations(dice: Dice): Json[] {
   return dice.times(1, 3, () => {
@@ -339,7 +334,7 @@ function transformations(dice: Dice, known: Known, file: (name: string, text: st
         { order: "legacy", legacySortOptions: { orderFirst: ["Service", "Thing"], orderLast: ["Namespace"] } },
       ]),
     ),
-    ...dice.maybe(0.08, "buildMetadata", () => dice.some(["originAnnotations", "managedByLabel"], 0.6)),
+    ...dice.maybe(0.08, "buildMetadata", () => dice.some(["managedByLabel"], 0.6)),
   };
 }
 

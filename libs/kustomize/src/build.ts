@@ -23,7 +23,7 @@ import { placesOf, setEntries } from "./transformers/metadata.js";
 import { fixNameReferences } from "./transformers/name-references.js";
 import { affix } from "./transformers/names.js";
 import { setNamespace } from "./transformers/namespace.js";
-import { applyJson6902, applyPatch, type LoadedPatch, patchById } from "./transformers/patches.js";
+import { applyJson6902, applyPatch, applyStrategicMerges, type LoadedPatch } from "./transformers/patches.js";
 import { applyReplacements, type Replacement } from "./transformers/replacements.js";
 import { setReplicas } from "./transformers/replicas.js";
 import { type SortOptions, sortResources } from "./transformers/sort.js";
@@ -259,7 +259,8 @@ class Build {
       }
     };
     const merges = kustomization.patchesStrategicMerge.flatMap((entry) => loadMerge(loader, entry));
-    if (merges.length > 0) step("PatchStrategicMergeTransformer", () => patchById(list, merges, this.schema));
+    if (merges.length > 0)
+      step("PatchStrategicMergeTransformer", () => applyStrategicMerges(list, merges, this.schema));
     for (const entry of kustomization.patches) {
       step("PatchTransformer", () => applyPatch(list, loadPatch(loader, entry), this.schema));
     }

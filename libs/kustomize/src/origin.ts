@@ -10,6 +10,8 @@ export const TRANSFORMATIONS = "alpha.config.kubernetes.io/transformations";
 
 function lines({ path, configuredIn, configuredBy }: Origin): string[] {
   return [
+    ...(path ? [`path: ${path}`] : []),
+    ...(configuredIn ? [`configuredIn: ${configuredIn}`] : []),
     ...(configuredBy
       ? [
           "configuredBy:",
@@ -18,8 +20,6 @@ function lines({ path, configuredIn, configuredBy }: Origin): string[] {
           ...(configuredBy.name ? [`  name: ${configuredBy.name}`] : []),
         ]
       : []),
-    ...(configuredIn ? [`configuredIn: ${configuredIn}`] : []),
-    ...(path ? [`path: ${path}`] : []),
   ];
 }
 

@@ -14,7 +14,7 @@ import { type ImageRule, setImages } from "./transformers/images.js";
 import { setEntries } from "./transformers/metadata.js";
 import { affix } from "./transformers/names.js";
 import { type SubjectMode, setNamespace } from "./transformers/namespace.js";
-import { applyJson6902, applyPatch, patchById } from "./transformers/patches.js";
+import { applyJson6902, applyPatch, applyStrategicMerges } from "./transformers/patches.js";
 import { applyReplacements, type Replacement } from "./transformers/replacements.js";
 import { type ReplicaRule, setReplicas } from "./transformers/replicas.js";
 import { type SortOptions, sortResources } from "./transformers/sort.js";
@@ -95,7 +95,7 @@ const transformers: Readonly<Record<string, Run>> = {
       ...(inline ? parseResources(inline, "patches") : []),
     ];
     if (patches.length === 0) fail("empty file path and empty patch content");
-    patchById(list, patches, schema);
+    applyStrategicMerges(list, patches, schema);
   },
   PatchJson6902Transformer: (config, loader, list) =>
     applyJson6902(

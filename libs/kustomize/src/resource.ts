@@ -67,6 +67,15 @@ export class Resource {
     return metadata["annotations"] as Data;
   }
 
+  /** Labels and annotations that say null say it as a text: what the original makes of the patches of `patchesStrategicMerge`. */
+  sayNulls(ofLabels = true): void {
+    for (const map of ofLabels ? [this.labels, this.annotations] : [this.annotations]) {
+      for (const [key, value] of Object.entries(map)) {
+        if (value === null || value === undefined) put(map, key, value === null ? "null" : "");
+      }
+    }
+  }
+
   annotate(key: string, value: string): void {
     put(this.makeAnnotations(), key, value);
   }
@@ -86,7 +95,9 @@ export class Resource {
 
   /** True when the original has noted something of its own in the annotations by now, so that they are there. */
   get isNoted(): boolean {
-    return this.previous.length + this.prefixes.length + this.suffixes.length > 0 || this.needsHash || this.behavior !== "";
+    return (
+      this.previous.length + this.prefixes.length + this.suffixes.length > 0 || this.needsHash || this.behavior !== ""
+    );
   }
 
   rememberId(): void {

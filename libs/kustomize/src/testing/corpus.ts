@@ -332,6 +332,24 @@ export const good: Readonly<Record<string, Files>> = {
         "apiVersion: v1\nkind: Pod\nmetadata:\n  name: e\n  labels:\n  annotations: {}\nspec:\n  empty:\n  said: null\n  containers:\n  n: 0777\n  f: 1.50\n  s: '012'\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  t: |\n    ends without a break",
     },
   ),
+  "a patch in place of a whole object, doubled elements, build annotations": alone(
+    "resources: [twice.yaml]\npatches:\n- patch: |-\n    {apiVersion: v1, kind: ConfigMap, metadata: {name: c}, $patch: replace}\n- patch: |-\n    {apiVersion: apps/v1, kind: Deployment, metadata: {name: d}, spec: {template: {spec: {containers: [{name: side, args: [x]}]}}}}\n- target: {kind: ConfigMap}\n  patch: |-\n    - {op: add, path: /metadata/annotations/note, value: n}\n",
+    {
+      "app/twice.yaml":
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, annotations: {config.kubernetes.io/index: '3', internal.config.kubernetes.io/path: p}}\nspec: {template: {spec: {containers: [{name: side, image: one}, {name: main, image: m}, {name: side, image: two}]}}}\n",
+    },
+  ),
+  "labels that are one label, replacements into new and typed fields, nulls of patches": alone(
+    "resources: [one.yaml]\ncommonLabels: {app: web}\ncommonAnnotations: {note: a}\npatchesStrategicMerge:\n- |-\n  {apiVersion: apps/v1, kind: Deployment, metadata: {name: d, labels: {x: null}, annotations: {y: null}}}\nreplacements:\n- sourceValue: '1e3'\n  targets:\n  - {select: {kind: Deployment}, fieldPaths: [metadata.labels.app, metadata.annotations.note, 'metadata.annotations[example.com/when]', 'metadata.annotations.[example.com/then]', spec.made], options: {create: true}}\n- sourceValue: '7'\n  targets: [{select: {kind: Deployment}, fieldPaths: [spec.replicas]}]\n",
+    {
+      "app/one.yaml":
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 1, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: []}}}\n",
+    },
+  ),
+  "origins of generated objects": alone(
+    "configMapGenerator: [{name: a, literals: [a=b]}]\nbuildMetadata: [originAnnotations]\n",
+    {},
+  ),
   "names of fields in other case": alone(
     "Resources: [web.yaml]\nnameprefix: x-\nmetadata: {name: k}\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
   ),
@@ -393,5 +411,13 @@ export const bad: Readonly<Record<string, Files>> = {
     "app/t.yaml": "apiVersion: example.com/v1\nkind: Mine\nmetadata: {name: m}\n",
   }),
   "a wrong order": alone("resources: [service.yaml]\nsortOptions: {order: none}\n"),
+  "a replacement that a number cannot hold": alone(
+    "resources: [n.yaml]\nreplacements:\n- sourceValue: x\n  targets: [{select: {kind: Pod}, fieldPaths: [spec.n]}]\n",
+    { "app/n.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {n: 5}\n" },
+  ),
+  "a JSON patch that is flow YAML": alone(
+    "resources: [n.yaml]\npatches:\n- target: {kind: Pod}\n  patch: '[{op: add, path: /a, value: b}]'\n",
+    { "app/n.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n" },
+  ),
   "charts without leave": alone("helmCharts: [{name: a}]\n"),
 };

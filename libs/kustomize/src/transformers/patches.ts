@@ -1,7 +1,7 @@
 import { messageOf } from "@tiphys/errors";
 import { type JsonPatchStep, jsonPatch } from "@tiphys/kube-patch";
 import { parseYaml } from "@tiphys/yaml";
-import { copy, type Data, isMap, put } from "../data.js";
+import { copy, type Data, isMap, put, textOf } from "../data.js";
 import { fail, KustomizeError } from "../errors.js";
 import { idText } from "../ids.js";
 import { type MergeSchema, strategicMerge } from "../merge.js";
@@ -34,8 +34,14 @@ export function applyMerge(resource: Resource, patch: Resource, schema: MergeSch
   resource.setNamespace(namespace);
 }
 
+/** Applies an entry of `patchesStrategicMerge`. */
+export function applyStrategicMerges(list: ResourceList, patches: readonly Resource[], schema: MergeSchema): void {
+  for (const patch of patches) patch.sayNulls();
+  patchById(list, patches, schema);
+}
+
 /** Each patch to the resource of its own id. */
-export function patchById(list: ResourceList, patches: readonly Resource[], schema: MergeSchema): void {
+function patchById(list: ResourceList, patches: readonly Resource[], schema: MergeSchema): void {
   for (const patch of patches) {
     applyMerge(list.one(patch.originalId()), patch, schema);
     list.dropGone();
@@ -76,6 +82,7 @@ export function applyPatch(list: ResourceList, patch: LoadedPatch, schema: Merge
     for (const merge of merges) {
       merge.allowNameChange = patch.allowNameChange ?? false;
       merge.allowKindChange = patch.allowKindChange ?? false;
+      if (merge.allowNameChange || merge.allowKindChange) merge.sayNulls(false);
     }
     if (!patch.target) {
       patchById(list, merges, schema);
@@ -110,6 +117,11 @@ export function applySteps(resource: Resource, operations: readonly JsonPatchSte
   try {
     if (resource.isNoted) resource.makeAnnotations();
     resource.object = jsonPatch<Data>(copy(resource.object), operations);
+    // Annotations are written anew, as texts.
+    const { annotations } = resource;
+    for (const [key, value] of Object.entries(annotations)) {
+      if (typeof value !== "string") put(annotations, key, value === null ? "null" : textOf(value));
+    }
   } catch (error) {
     throw new KustomizeError(`${source} on ${idText(resource.id())}: ${messageOf(error)}`, { cause: error });
   }

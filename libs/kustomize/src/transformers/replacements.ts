@@ -140,7 +140,8 @@ function write(resource: Resource, path: string, value: unknown, options: FieldO
     fail(`unable to find ${options.create ? "or create " : ""}field ${JSON.stringify(path)} in replacement target`);
   }
   // Annotations are texts, whatever they look like.
-  const texts = /^metadata\.annotations\b/.test(path);
+  const [first, second] = splitFieldPath(path);
+  const texts = first === "metadata" && second === "annotations";
   for (const spot of spots) set(spot, texts && isScalar(value) ? textOf(value) : value, options, texts);
 }
 
@@ -211,7 +212,12 @@ function find(
     put(value, part, emptyFor(rest[0], create));
     made = true;
   }
-  find({ value: value[part], set: (given) => (isScalar(given) ? overwrite : put)(value, part, given), made }, rest, create, into);
+  find(
+    { value: value[part], set: (given) => (isScalar(given) ? overwrite : put)(value, part, given), made },
+    rest,
+    create,
+    into,
+  );
 }
 
 /** Writes into a field; a scalar that was there keeps its type where the text allows it. */
@@ -235,18 +241,33 @@ function set(
     return;
   }
   const text = textOf(given);
-  if (texts) spot.set(text);
-  else if (spot.made) spot.set(typeof given === "string" ? plainScalar(text) : given);
-  else if (typeof spot.value === "string") spot.set(text);
-  else spot.set(typeof given === "string" ? plainScalar(text) : given);
+  if (texts || (!spot.made && typeof spot.value === "string")) {
+    spot.set(text);
+    return;
+  }
+  // The original changes the text of a node and leaves its type: a new one has none yet, another has to be able to read it.
+  const read = plainScalar(text);
+  const [wanted, found] = [typeOf(spot.value), typeOf(read)];
+  if (!spot.made && wanted !== found && !(wanted === "float" && found === "int")) {
+    fail(`cannot decode !!${found} \`${text}\` as a !!${wanted}`);
+  }
+  spot.set(read);
 }
+
+const typeOf = (value: unknown): string => {
+  if (value === null || value === undefined) return "null";
+  if (typeof value === "number") return Number.isInteger(value) ? "int" : "float";
+  return typeof value === "bigint" ? "int" : typeof value === "boolean" ? "bool" : "str";
+};
 
 /** What YAML makes of a text without quotes. */
 function plainScalar(text: string): unknown {
-  if (text === "" || /[\n:#]/.test(text)) return text;
+  if (text === "") return null;
+  if (!/^[-+.~\w]+(?::[\d.:+-]+Z?)?$/.test(text)) return text;
   try {
-    const parsed = parseYaml(text);
-    return isScalar(parsed) && typeof parsed !== "string" && parsed !== null ? parsed : text;
+    const parsed = parseYaml(`- ${text}`, { asNodes: true });
+    const value = Array.isArray(parsed) ? parsed[0] : text;
+    return value === undefined ? null : isScalar(value) ? value : text;
   } catch {
     return text;
   }
