@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { MissingRemoteError } from "@tiphys/kustomize";
-import { type HelmSource, type RenderedObject, renderSource, type SourceTree } from "@tiphys/render";
+import { type HelmOptions, type RenderedObject, renderSource, type SourceTree } from "@tiphys/render";
 import { toGoYaml } from "@tiphys/yaml";
 import { answer, ask, judge, type Outcome } from "./compare.js";
 
@@ -23,7 +23,7 @@ function topOf(folder: string): string {
   for (let at = folder; ; at = dirname(at)) if (existsSync(join(at, ".git")) || dirname(at) === at) return at;
 }
 
-const helm: HelmSource = { releaseName: "release" };
+const helm: HelmOptions = { releaseName: "release" };
 const environment = { now: () => Date.now(), random: (count: number) => randomBytes(count) };
 
 /** Text of objects as `kubectl kustomize` prints them. */
