@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { describeWith, programPath, seeded, workspaceRoot } from "@tiphys/testing";
 import { evaluate, evaluateToJson, JsonnetRuntimeError, JsonnetSyntaxError, parse, standardNames } from "./index.js";
 import { bad, good } from "./testing/corpus.js";
-import { randomProgram } from "./testing/random-program.js";
 import { ours, theirs } from "./testing/run.js";
 
 /** What go-jsonnet 0.21, the engine of Argo CD, printed for the corpus. */
@@ -107,22 +106,6 @@ describeWith(["jsonnet"], "Debian's jsonnet", () => {
 
   it("fails where we fail", () => {
     for (const text of bad) expect({ text, failed: "error" in theirs(program, text) }).toEqual({ text, failed: true });
-  });
-
-  it("agrees on programs by chance", () => {
-    const seed = Number(process.env["TIPHYS_SEED"] ?? 20261127);
-    const random = seeded(seed);
-    let values = 0;
-    for (let count = 0; count < Number(process.env["TIPHYS_PROGRAMS"] ?? 150); count++) {
-      const text = randomProgram(random);
-      const [mine, other] = [ours(text), theirs(program, text)];
-      if ("value" in other && "value" in mine) {
-        values++;
-        expect({ seed, text, value: plain(mine.value) }).toEqual({ seed, text, value: plain(other.value) });
-      } else
-        expect({ seed, text, mine, failed: "error" in mine }).toEqual({ seed, text, mine, failed: "error" in other });
-    }
-    expect(values).toBeGreaterThan(40);
   });
 });
 
