@@ -13,6 +13,7 @@ import {
   keyText,
   type Operation,
 } from "@tiphys/resources";
+import { effectiveIntegrity, type SourceIntegrity } from "@tiphys/source-integrity";
 import { resourceId } from "@tiphys/sync";
 import { act } from "./apply.js";
 import type { Clusters, Destination } from "./clusters.js";
@@ -74,23 +75,24 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
     app: Application,
     destination: Destination,
     sources: Sources,
-    refresh: string | undefined,
+    { refresh, integrity }: { refresh: string | undefined; integrity: SourceIntegrity | undefined },
     signal: AbortSignal,
   ) {
     const key = keyText(keyOf(app));
-    const description = canonicalJson([sources, app.spec.destination]);
+    const description = canonicalJson([sources, app.spec.destination, integrity ?? null]);
     const before = known.get(key);
     const fresh = before && before.source === description && before.until > clock.now() && refresh === undefined;
     if (before && fresh) {
       if (!before.target.ok || before.target.unserved.size === 0) return before;
       // A kind may have come into being since.
       const { revision, revisions = [revision], resolvedAt } = before.target;
-      const again = await targets.target(app, destination, sources, revisions, { maxAge: 0, noCache: false }, signal);
+      const options = { maxAge: 0, noCache: false, integrity };
+      const again = await targets.target(app, destination, sources, revisions, options, signal);
       const entry: Known = { ...before, target: again.ok ? { ...again, resolvedAt } : again };
       known.set(key, entry);
       return entry;
     }
-    const options = { maxAge: 0, noCache: refresh === "hard" };
+    const options = { maxAge: 0, noCache: refresh === "hard", integrity };
     const target = await targets.target(app, destination, sources, [], options, signal);
     const failures = target.ok || !target.transient ? 0 : (before?.failures ?? 0) + 1;
     const { milliseconds, jitterMilliseconds } = deps.poll();
@@ -159,8 +161,10 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
     if (forbidden) {
       const message = `application repo ${forbidden.repoURL} is not permitted in project '${project.metadata.name}'`;
       target = { ok: false, message, transient: false, resolvedAt: clock.now() };
-    } else if (differs)
-      target = await targets.target(app, destination, sources, revisions, { maxAge: 0, noCache: false }, signal);
+    } else if (differs) {
+      const options = { maxAge: 0, noCache: false, integrity: project && effectiveIntegrity(project.spec) };
+      target = await targets.target(app, destination, sources, revisions, options, signal);
+    }
     const objects = target === state.target ? state.live : await collect(app, live, target);
     const view: OperationView = {
       target,
@@ -221,7 +225,13 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
       };
       const entry =
         problem === undefined && destination && !deleting
-          ? await currentTarget(app, destination, sources, refresh, signal)
+          ? await currentTarget(
+              app,
+              destination,
+              sources,
+              { refresh, integrity: project && effectiveIntegrity(project.spec) },
+              signal,
+            )
           : undefined;
       const target = entry?.target ?? nothing;
       const wait = unreachable === undefined ? deps.poll().milliseconds : UNREACHABLE_RETRY;

@@ -3,7 +3,7 @@ import type { KubeObject } from "@tiphys/resources";
 import type { Logger, Metrics } from "@tiphys/telemetry";
 
 /** Argo CD's ConfigMaps whose keys people expect to have an effect. */
-const reported = ["argocd-cm", "argocd-cmd-params-cm", "argocd-gpg-keys-cm", "argocd-notifications-cm"] as const;
+const reported = ["argocd-cm", "argocd-cmd-params-cm", "argocd-notifications-cm"] as const;
 
 /** Keys that we honour, whatever they say. */
 const honoured: ReadonlySet<string> = new Set([

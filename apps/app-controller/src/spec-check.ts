@@ -1,6 +1,7 @@
 import { matchGlob } from "@tiphys/diff";
 import type { Application, ApplicationSource, AppProject, GroupKind, KubeObject } from "@tiphys/resources";
 import { groupVersionOf } from "@tiphys/resources";
+import { integrityProblem } from "@tiphys/source-integrity";
 import { parseSyncOptions, refusedOption } from "@tiphys/sync";
 import type { FoundCluster } from "./clusters.js";
 import { sourcesOf } from "./sources.js";
@@ -79,11 +80,12 @@ const checks: ReadonlyArray<(input: SpecInput) => string | undefined> = [
       : undefined,
   ({ project }) => {
     if (!project) return undefined;
-    const fields = ["syncWindows", "signatureKeys", "destinationServiceAccounts"] as const;
+    const fields = ["syncWindows", "destinationServiceAccounts"] as const;
     const used =
       fields.find((field) => (project.spec[field]?.length ?? 0) > 0) ??
-      (["sourceIntegrity", "permitOnlyProjectScopedClusters"] as const).find((field) => project.spec[field]);
-    return used ? `project '${project.metadata.name}': spec.${used} is not implemented yet` : undefined;
+      (["permitOnlyProjectScopedClusters"] as const).find((field) => project.spec[field]);
+    const problem = used ? `spec.${used} is not implemented yet` : integrityProblem(project.spec);
+    return problem && `project '${project.metadata.name}': ${problem}`;
   },
 ];
 

@@ -5,6 +5,7 @@ import type {
   ResourceStatus,
   RevisionHistory,
 } from "@tiphys/resources";
+import { saysIntegrityProblem } from "@tiphys/source-integrity";
 import { type Comparison, imagesOf } from "./compare.js";
 import { externalUrlsOf } from "./external-urls.js";
 import { rfc3339 } from "./operation.js";
@@ -88,7 +89,11 @@ function conditionsOf(
   const found: ApplicationCondition[] = [];
   if (specProblem !== undefined) found.push({ type: "InvalidSpecError", message: specProblem });
   else if (!target.ok)
-    found.push({ type: "ComparisonError", message: `Failed to load target state: ${target.message}` });
+    found.push({
+      type: "ComparisonError",
+      // What is wrong with signatures is told as it is: programs look for it.
+      message: saysIntegrityProblem(target.message) ? target.message : `Failed to load target state: ${target.message}`,
+    });
   else {
     for (const id of target.repeated) {
       found.push({

@@ -6,6 +6,7 @@ import type { ClusterFacts } from "@tiphys/kube";
 import type { ManifestService, RenderResponse, RevisionMetadata } from "@tiphys/render";
 import type { Application, ApplicationSource, KubeObject } from "@tiphys/resources";
 import { groupVersionOf } from "@tiphys/resources";
+import type { SourceIntegrity } from "@tiphys/source-integrity";
 import { isHook, resourceId } from "@tiphys/sync";
 import type { Destination } from "./clusters.js";
 import type { LiveState } from "./live-state.js";
@@ -41,6 +42,8 @@ export type Target =
 export interface TargetOptions {
   readonly maxAge: number;
   readonly noCache: boolean;
+  /** What the project asks of signatures. */
+  readonly integrity: SourceIntegrity | undefined;
 }
 
 /** Asks the repo-server and makes comparable objects of its answer. */
@@ -189,7 +192,7 @@ export function createTargets(manifests: ManifestService, clock: Clock): Targets
     app: Application,
     cluster: ClusterFacts,
     { sources, revisions, source, revision }: OneSource,
-    { maxAge, noCache }: TargetOptions,
+    { maxAge, noCache, integrity }: TargetOptions,
     signal: AbortSignal,
   ): Promise<RenderResponse> {
     if (sources.several && source.ref && !source.path && !source.chart) {
@@ -222,6 +225,7 @@ export function createTargets(manifests: ManifestService, clock: Clock): Targets
         cluster: { kubeVersion: cluster.version, apiVersions: cluster.apiVersions },
         maxAgeMilliseconds: maxAge,
         noCache,
+        ...(integrity ? { integrity } : {}),
       },
       { signal },
     );

@@ -1,7 +1,7 @@
 import type { Asker, ChartCredentials, FoundCredentials } from "@tiphys/chart-source";
 import { redactUrl } from "@tiphys/git";
-import { joinKeyRings, type KeyRing, parseKeyRing } from "@tiphys/openpgp";
 import type { KubeObject } from "@tiphys/resources";
+import { keyRingOf } from "./gpg-keys.js";
 import { type CredentialSources, SECRET_TYPE_LABEL } from "./repository-secrets.js";
 import { secretText, secretValues } from "./secret-values.js";
 
@@ -79,20 +79,6 @@ export function chartCredentialsFor(
     credentials: Object.fromEntries(entries.filter(([, each]) => each !== undefined && each !== false)),
     listed: from.length > 0,
   };
-}
-
-/** The public keys of Argo CD's ConfigMap; one that cannot be read verifies nothing. */
-function keyRingOf(gpgKeys: KubeObject | undefined): KeyRing {
-  const keys: Record<string, string> = gpgKeys?.["data"] ?? {};
-  return joinKeyRings(
-    Object.values(keys).flatMap((armored) => {
-      try {
-        return [parseKeyRing(armored)];
-      } catch {
-        return [];
-      }
-    }),
-  );
 }
 
 /** A prefix counts by whole hosts and parts of a path: `charts.example` is none of `charts.example.evil`. */

@@ -22,12 +22,14 @@ import { Secret } from "@tiphys/secret";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
 import { chartCredentialsFor, chartRepositoryNamed } from "./chart-secrets.js";
+import { keyRingOf } from "./gpg-keys.js";
 import { createOutside } from "./outside.js";
 import { createPluginSources, type PluginHost } from "./plugin-sources.js";
 import { type CredentialSources, credentialsFor, isListedRepository, SECRET_TYPE_LABEL } from "./repository-secrets.js";
 import { OWN_SECRET_LABEL, sopsKeysFor, withoutSecretsScheme } from "./sops-keys.js";
 import { openedRoot } from "./sops-objects.js";
 import { createSourceRoots, type OpenedSource, type OpenOptions } from "./source-root.js";
+import { createSourceVerifier } from "./source-verifier.js";
 import { serveStock } from "./stock/service.js";
 import { reportUnusedSecrets } from "./unused-secrets.js";
 
@@ -111,7 +113,8 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     });
     return chartSource;
   };
-  const open = createSourceRoots({ repositories, charts });
+  const verifier = createSourceVerifier({ clock, keys: async () => keyRingOf((await sources()).gpgKeys) });
+  const open = createSourceRoots({ repositories, charts, verifier });
   const outside = createOutside({
     repositories,
     charts,
@@ -150,6 +153,7 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     noCache: request.noCache,
     project: request.application.project,
     signal,
+    integrity: request.integrity,
   });
   const renderOpened = async (
     request: RenderRequest,

@@ -3,7 +3,9 @@ import { type ChartArchive, type ChartSource, readArtifactFiles } from "@tiphys/
 import { LimitExceededError } from "@tiphys/errors";
 import type { Repositories, Repository } from "@tiphys/git";
 import type { Objects, Root } from "@tiphys/render";
+import type { SourceIntegrity } from "@tiphys/source-integrity";
 import { fileObjects } from "./file-objects.js";
+import type { SourceVerifier } from "./source-verifier.js";
 
 /** What a source names, of whatever kind it is. */
 export interface SourceAddress {
@@ -29,11 +31,14 @@ export interface OpenOptions {
   readonly noCache: boolean;
   readonly project: string;
   readonly signal?: AbortSignal | undefined;
+  /** Signatures that a Git source must have. */
+  readonly integrity?: SourceIntegrity | undefined;
 }
 
 export interface SourceRootDeps {
   readonly repositories: Repositories;
   readonly charts: () => Promise<ChartSource>;
+  readonly verifier: SourceVerifier;
 }
 
 export type SourceKind = "git" | "chart" | "artifact";
@@ -47,7 +52,7 @@ const UNPACKED_KEPT = 20;
 export type OpenSource = (address: SourceAddress, options: OpenOptions) => Promise<OpenedSource>;
 
 /** Opens sources. Artifacts are unpacked once and kept while they are in use. */
-export function createSourceRoots({ repositories, charts }: SourceRootDeps): OpenSource {
+export function createSourceRoots({ repositories, charts, verifier }: SourceRootDeps): OpenSource {
   const unpacked = new Map<string, Promise<{ id: string; objects: Objects }>>();
 
   async function artifactRoot({ repoURL, revision }: SourceAddress, options: OpenOptions): Promise<OpenedSource> {
@@ -87,7 +92,10 @@ export function createSourceRoots({ repositories, charts }: SourceRootDeps): Ope
       }
       default: {
         const repository = await repositories.open(address.repoURL, { project: options.project });
-        const commit = await repository.resolve(address.revision, options.maxAge, address.tagPrefix);
+        const named = await repository.resolveNamed(address.revision, options.maxAge, address.tagPrefix);
+        const { integrity, noCache } = options;
+        await verifier.verify(repository, named, { integrity, url: address.repoURL, noCache });
+        const { commit } = named;
         return {
           revision: commit,
           repository,

@@ -23,6 +23,8 @@ export interface Repository {
   commit(id: string): Promise<CommitObject>;
   /** A commit or tag as it is stored; fetched where it is missing. */
   object(id: string): Promise<GitObject>;
+  /** The same where it is here already, and undefined where it is not. */
+  here(id: string): Promise<GitObject | undefined>;
   /** Tree id of a folder ("" or "." is the root). */
   folder(commit: string, path: string): Promise<string>;
   entries(tree: string): Promise<readonly TreeEntry[]>;
@@ -294,6 +296,7 @@ export async function openMirror(options: MirrorOptions): Promise<Repository> {
       if (!object) throw new RevisionNotFoundError(url, id);
       return object;
     },
+    here: (id) => read(id),
     async folder(commit, path) {
       let tree = (await repository.commit(commit)).tree;
       for (const part of path.split("/")) {

@@ -1,4 +1,5 @@
 import type { ApplicationSource } from "@tiphys/resources";
+import type { SourceIntegrity } from "@tiphys/source-integrity";
 
 /** tiphys.repo.v1.ManifestService as its callers see it, the same over every transport. See proto/tiphys/repo/v1/repo.proto. */
 export interface ManifestService {
@@ -25,6 +26,8 @@ export interface RenderRequest {
   /** How old the known refs may be, in milliseconds; 0 asks the repository now. */
   maxAgeMilliseconds: number;
   noCache: boolean;
+  /** Signatures that the source and its references must have; absent: none. */
+  integrity?: SourceIntegrity | undefined;
 }
 
 export interface Reference {

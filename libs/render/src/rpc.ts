@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "@tiphys/errors";
 import { tiphysRepoV1Repo as repo } from "@tiphys/proto";
 import type { ApplicationSource } from "@tiphys/resources";
 import { type Client, type ServedService, serve } from "@tiphys/rpc";
+import type { SourceIntegrity } from "@tiphys/source-integrity";
 import type { CallOptions, ManifestService, RevisionMetadata } from "./manifest-service.js";
 
 const metadataOf = (message: repo.RevisionMetadata): RevisionMetadata => ({
@@ -19,6 +20,15 @@ function sourceOf(json: string): ApplicationSource {
   } catch {
     // The text may hold values that are nobody's to read.
     throw new InvalidArgumentError("source", "it is not JSON");
+  }
+}
+
+function integrityOf(json: string): SourceIntegrity | undefined {
+  if (json === "") return undefined;
+  try {
+    return JSON.parse(json) as SourceIntegrity;
+  } catch {
+    throw new InvalidArgumentError("sourceIntegrity", "it is not JSON");
   }
 }
 
@@ -47,6 +57,7 @@ export const serveManifests = (api: ManifestService): ServedService =>
           },
           maxAgeMilliseconds: request.maxAgeMilliseconds ?? 0,
           noCache: request.noCache ?? false,
+          integrity: integrityOf(request.sourceIntegrity ?? ""),
         },
         { signal },
       ),
@@ -82,7 +93,7 @@ export const serveManifests = (api: ManifestService): ServedService =>
 export function manifestsOver(client: Client<repo.ManifestServiceDefinition>): ManifestService {
   const pass = (options?: CallOptions) => (options?.signal ? { signal: options.signal } : {});
   return {
-    async render(request, options) {
+    async render({ integrity, ...request }, options) {
       const {
         revision = "",
         key = "",
@@ -93,6 +104,7 @@ export function manifestsOver(client: Client<repo.ManifestServiceDefinition>): M
         {
           ...request,
           source: JSON.stringify(request.source),
+          sourceIntegrity: integrity ? JSON.stringify(integrity) : "",
           cluster: { ...request.cluster, apiVersions: [...request.cluster.apiVersions] },
         },
         pass(options),

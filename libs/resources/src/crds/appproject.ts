@@ -38,7 +38,19 @@ const spec = object({
     ignore: arrayOf(object({ group: string, kind: string, name: string })),
   }),
   signatureKeys: arrayOf(object({ keyID: string }, ["keyID"])),
-  sourceIntegrity: any,
+  sourceIntegrity: object({
+    git: object({
+      policies: arrayOf(
+        object({
+          repos: arrayOf(object({ url: string })),
+          gpg: object({ mode: string, keys: strings }),
+          // Ours: lines of allowed signers in place of keys.
+          ssh: object({ mode: string, signers: strings }),
+        }),
+      ),
+    }),
+    helm: any,
+  }),
   permitOnlyProjectScopedClusters: bool,
   destinationServiceAccounts: arrayOf(
     object({ server: string, namespace: string, defaultServiceAccount: string }, ["defaultServiceAccount", "server"]),

@@ -18,8 +18,17 @@ export interface AppProjectSpec {
   roles?: Record<string, unknown>[];
   syncWindows?: Record<string, unknown>[];
   orphanedResources?: Record<string, unknown>;
-  signatureKeys?: Record<string, unknown>[];
-  sourceIntegrity?: Record<string, unknown>;
+  signatureKeys?: { keyID: string }[];
+  sourceIntegrity?: {
+    git?: {
+      policies?: {
+        repos?: { url?: string }[];
+        gpg?: { mode?: string; keys?: string[] };
+        ssh?: { mode?: string; signers?: string[] };
+      }[];
+    };
+    helm?: unknown;
+  };
   permitOnlyProjectScopedClusters?: boolean;
   destinationServiceAccounts?: Record<string, unknown>[];
 }

@@ -19,6 +19,7 @@ export interface RenderRequest {
   cluster?: DestinationCluster | undefined;
   maxAgeMilliseconds?: number | undefined;
   noCache?: boolean | undefined;
+  sourceIntegrity?: string | undefined;
 }
 
 export interface RenderRequest_ReferencesEntry {
@@ -111,6 +112,7 @@ function createBaseRenderRequest(): RenderRequest {
     cluster: undefined,
     maxAgeMilliseconds: undefined,
     noCache: undefined,
+    sourceIntegrity: undefined,
   };
 }
 
@@ -136,6 +138,9 @@ export const RenderRequest: MessageFns<RenderRequest> = {
     }
     if (message.noCache !== undefined) {
       writer.uint32(48).bool(message.noCache);
+    }
+    if (message.sourceIntegrity !== undefined) {
+      writer.uint32(90).string(message.sourceIntegrity);
     }
     return writer;
   },
@@ -210,6 +215,14 @@ export const RenderRequest: MessageFns<RenderRequest> = {
             }
 
             message.noCache = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.sourceIntegrity = reader.string();
             continue;
           }
         }
