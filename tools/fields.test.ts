@@ -31,8 +31,8 @@ const areas: Readonly<Record<string, Area>> = {
     above: [new RegExp(`^${source}\\.(?:helm|kustomize|plugin|directory\\.jsonnet)\\.`), /^spec\.sourceHydrator\./],
   },
   appprojects: {
-    code: ["apps/app-controller"],
-    above: [/^spec\.(?:roles|syncWindows|signatureKeys|destinationServiceAccounts)\[\]\./],
+    code: ["apps/app-controller", "libs/source-integrity"],
+    above: [/^spec\.(?:roles|syncWindows|destinationServiceAccounts)\[\]\./],
   },
   workflows: workflow,
   workflowtemplates: workflow,
