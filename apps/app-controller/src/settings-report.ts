@@ -8,6 +8,7 @@ const reported = ["argocd-cm", "argocd-cmd-params-cm", "argocd-notifications-cm"
 /** Keys that we honour, whatever they say. */
 const honoured: ReadonlySet<string> = new Set([
   "controller.resource.health.persist",
+  "reposerver.enable.git.submodule",
   "reposerver.plugin.tar.exclusions",
   "timeout.reconciliation",
   "timeout.reconciliation.jitter",

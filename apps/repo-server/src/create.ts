@@ -3,7 +3,7 @@ import { type Cache, createEncryptedCache } from "@tiphys/cache";
 import { type ChartSource, createChartSource } from "@tiphys/chart-source";
 import type { Clock } from "@tiphys/clock";
 import { createDialer, type Dialer } from "@tiphys/dialer";
-import { createRepositories, type Repository } from "@tiphys/git";
+import { createRepositories, createSubmodules, type Repository } from "@tiphys/git";
 import { changeOfCommit, type RandomBytes } from "@tiphys/identity";
 import type { Informers } from "@tiphys/kube";
 import {
@@ -89,6 +89,14 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
       ...(gpgKeys ? { gpgKeys } : {}),
     };
   };
+  /** A parameter of Argo CD's command line. */
+  const parameter = async (key: string): Promise<string | undefined> => {
+    await configMaps.synced;
+    const data: Record<string, string> | undefined = configMaps.get({ namespace, name: "argocd-cmd-params-cm" })?.[
+      "data"
+    ];
+    return data?.[key]?.trim();
+  };
   const dialer = deps.dialer ?? createDialer({ clock, log, metrics });
   const repositories = createRepositories({
     directory: deps.directory,
@@ -114,13 +122,22 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     return chartSource;
   };
   const verifier = createSourceVerifier({ clock, keys: async () => keyRingOf((await sources()).gpgKeys) });
-  const open = createSourceRoots({ repositories, charts, verifier });
+  const isListed = async (url: string, project: string) => isListedRepository(url, { project }, await sources());
+  const submodules = createSubmodules({ repositories, isListed });
+  const open = createSourceRoots({
+    repositories,
+    charts,
+    verifier,
+    submodules,
+    submodulesEnabled: async () => (await parameter("reposerver.enable.git.submodule")) !== "false",
+  });
   const outside = createOutside({
     repositories,
     charts,
     dialer,
     clock,
-    isListed: async (url, project) => isListedRepository(url, { project }, await sources()),
+    isListed,
+    submodules,
     repositoryNamed: async (name, project) => chartRepositoryNamed(name, { project }, await sources()),
   });
   const plugins =

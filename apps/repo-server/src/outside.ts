@@ -3,7 +3,7 @@ import type { ChartSource } from "@tiphys/chart-source";
 import type { Clock } from "@tiphys/clock";
 import type { Dialer } from "@tiphys/dialer";
 import { InvalidArgumentError, NotFoundError, PermissionDeniedError, UnavailableError } from "@tiphys/errors";
-import { type Repositories, redactUrl } from "@tiphys/git";
+import { type Repositories, redactUrl, type Submodules } from "@tiphys/git";
 import { looksLikeFile, parseRepoSpec, type RepoSpec } from "@tiphys/kustomize";
 import { limits } from "@tiphys/limits";
 import type { Asking, Outside, OutsideFound } from "@tiphys/render";
@@ -14,6 +14,7 @@ export interface OutsideDeps {
   readonly charts: () => Promise<ChartSource>;
   readonly dialer: Dialer;
   readonly clock: Clock;
+  readonly submodules: Submodules;
   /** Whether a repository Secret names a repository: then it may be anywhere. */
   readonly isListed: (url: string, project: string) => Promise<boolean>;
   /** The address of the chart repository that a Secret gives this name. */
@@ -33,6 +34,7 @@ class NoFileError extends NotFoundError {}
  */
 export function createOutside({
   repositories,
+  submodules,
   charts,
   dialer,
   clock,
@@ -80,15 +82,19 @@ export function createOutside({
     return { kind: "file", id, version: id, objects: { entries: async () => [], blob: async () => content } };
   }
 
-  async function folder({ url, path, ref, timeout }: RepoSpec, { fresh, project }: Asking): Promise<OutsideFound> {
+  async function folder(
+    { url, path, ref, timeout, submodules: enabled }: RepoSpec,
+    { fresh, project }: Asking,
+  ): Promise<OutsideFound> {
     if (url.startsWith("file://") || url.startsWith("/")) {
       throw new PermissionDeniedError(`remote base ${url}: files of the server are not read, name them by a path`);
     }
-    const repository = await repositories.open(url, { project, untrusted: !(await isListed(url, project)) });
+    const untrusted = !(await isListed(url, project));
+    const repository = await repositories.open(url, { project, untrusted });
     const late = new UnavailableError(`remote base ${redactUrl(url)} was not there within ${timeout} ms`);
     const commit = await withinTime(repository.resolve(ref, fresh ? 0 : MAX_AGE), timeout, late, clock);
-    const id = await repository.folder(commit, "");
-    return { kind: "folder", id, folder: path, version: commit, objects: repository };
+    const { id, ...objects } = await submodules.files(repository, commit, { project, untrusted, enabled });
+    return { kind: "folder", id, folder: path, version: `${commit}${enabled ? "" : " without submodules"}`, objects };
   }
 
   return {

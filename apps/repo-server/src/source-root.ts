@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { type ChartArchive, type ChartSource, readArtifactFiles } from "@tiphys/chart-source";
 import { LimitExceededError } from "@tiphys/errors";
-import type { Repositories, Repository } from "@tiphys/git";
+import type { Repositories, Repository, Submodules } from "@tiphys/git";
 import type { Objects, Root } from "@tiphys/render";
 import type { SourceIntegrity } from "@tiphys/source-integrity";
 import { fileObjects } from "./file-objects.js";
@@ -33,12 +33,17 @@ export interface OpenOptions {
   readonly signal?: AbortSignal | undefined;
   /** Signatures that a Git source must have. */
   readonly integrity?: SourceIntegrity | undefined;
+  /** Whether submodules of a Git source are read; absent: as the operator has set it. */
+  readonly submodules?: boolean | undefined;
 }
 
 export interface SourceRootDeps {
   readonly repositories: Repositories;
   readonly charts: () => Promise<ChartSource>;
   readonly verifier: SourceVerifier;
+  readonly submodules: Submodules;
+  /** Whether submodules are read where nothing else is said. */
+  readonly submodulesEnabled: () => Promise<boolean>;
 }
 
 export type SourceKind = "git" | "chart" | "artifact";
@@ -52,7 +57,8 @@ const UNPACKED_KEPT = 20;
 export type OpenSource = (address: SourceAddress, options: OpenOptions) => Promise<OpenedSource>;
 
 /** Opens sources. Artifacts are unpacked once and kept while they are in use. */
-export function createSourceRoots({ repositories, charts, verifier }: SourceRootDeps): OpenSource {
+export function createSourceRoots(deps: SourceRootDeps): OpenSource {
+  const { repositories, charts, verifier, submodules, submodulesEnabled } = deps;
   const unpacked = new Map<string, Promise<{ id: string; objects: Objects }>>();
 
   async function artifactRoot({ repoURL, revision }: SourceAddress, options: OpenOptions): Promise<OpenedSource> {
@@ -96,11 +102,9 @@ export function createSourceRoots({ repositories, charts, verifier }: SourceRoot
         const { integrity, noCache } = options;
         await verifier.verify(repository, named, { integrity, url: address.repoURL, noCache });
         const { commit } = named;
-        return {
-          revision: commit,
-          repository,
-          root: { kind: "folder", id: await repository.folder(commit, ""), objects: repository },
-        };
+        const enabled = options.submodules ?? (await submodulesEnabled());
+        const { id, ...objects } = await submodules.files(repository, commit, { project: options.project, enabled });
+        return { revision: commit, repository, root: { kind: "folder", id, objects } };
       }
     }
   };

@@ -5,5 +5,6 @@ export type { Repository } from "./mirror.js";
 export type { GitObject } from "./objects.js";
 export * from "./repositories.js";
 export * from "./revision.js";
+export * from "./submodules.js";
 export * from "./tree.js";
 export * from "./url.js";

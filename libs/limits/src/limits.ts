@@ -56,6 +56,9 @@ export const limits = {
   gitMirrorUnusedMilliseconds: 30 * 24 * 3_600_000,
   /** Commits whose signatures are looked at for one revision. */
   gitVerifiedCommits: 10_000,
+  /** Submodules of one repository, and how deep they are inside one another. */
+  gitSubmodules: 500,
+  gitSubmoduleDepth: 10,
   /** Output of `git ls-remote`. */
   gitRefsBytes: 64 * MiB,
   /** OpenPGP keys, signatures and signed texts: bytes, packets, bits of an integer, keys of one ring, signatures of a key over itself, signatures over one text. */

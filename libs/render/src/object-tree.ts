@@ -1,5 +1,5 @@
 import type { Ask } from "@tiphys/child-process";
-import { InvalidArgumentError, UnimplementedError } from "@tiphys/errors";
+import { InvalidArgumentError } from "@tiphys/errors";
 import { joinPath } from "@tiphys/kustomize";
 import type { Folder, ObjectStore } from "./object-store.js";
 import type { Entry } from "./questions.js";
@@ -47,7 +47,12 @@ export function objectTree({ store, ask, root, id, reads }: ObjectTreeOptions): 
         mark([here, ...rest].join("/"), seen.absent);
         return undefined;
       }
-      if (entry.kind === "submodule") throw new UnimplementedError(`submodule ${here}: reading files of it`);
+      if (entry.kind === "submodule") {
+        throw new InvalidArgumentError(
+          "",
+          `submodule ${here} has no path and url in .gitmodules, so it cannot be read`,
+        );
+      }
       if (entry.kind === "symlink") {
         mark(here, seen.link(entry.id));
         if (links >= MAX_LINKS) throw new InvalidArgumentError("", `${here}: too many levels of symbolic links`);

@@ -46,8 +46,8 @@ export function serveStock(parts: StockParts): ServedService {
     noCache: false,
     project: repo?.project ?? "",
   });
-  const git = (repo: argo.Repository | undefined, revision: string | undefined, fresh = false) =>
-    open({ repoURL: urlOf(repo), revision: revision ?? "" }, asked(repo, fresh));
+  const git = (repo: argo.Repository | undefined, revision: string | undefined, fresh = false, submodules?: boolean) =>
+    open({ repoURL: urlOf(repo), revision: revision ?? "" }, { ...asked(repo, fresh), submodules });
 
   function renderRequest(request: stock.ManifestRequest): RenderRequest {
     refuse({
@@ -211,9 +211,9 @@ export function serveStock(parts: StockParts): ServedService {
       const listing = await (await charts()).charts(urlOf(repo), { maxAge: MAX_AGE, project: repo?.project ?? "" });
       return { items: listing.map(({ name, versions }) => ({ name, versions: [...versions] })) };
     },
-    async getGitFiles({ repo, revision, path = "", submoduleEnabled: _, verifyCommit: __, ...request }) {
+    async getGitFiles({ repo, revision, path = "", submoduleEnabled, verifyCommit: _, ...request }) {
       refuse({ "sourceIntegrity.git.policies": request.sourceIntegrity?.git?.policies });
-      const { root } = await git(repo, revision, request.noRevisionCache);
+      const { root } = await git(repo, revision, request.noRevisionCache, submoduleEnabled ?? false);
       const files = await walk(root);
       // As `git ls-files` has it, a star goes through folders, and a folder stands for what is in it; in the new way it does neither.
       const isNew = request.NewGitFileGlobbingEnabled ?? false;
@@ -235,9 +235,9 @@ export function serveStock(parts: StockParts): ServedService {
       }
       return { map: found };
     },
-    async getGitDirectories({ repo, revision, noRevisionCache, sourceIntegrity }) {
+    async getGitDirectories({ repo, revision, noRevisionCache, submoduleEnabled, sourceIntegrity }) {
       refuse({ "sourceIntegrity.git.policies": sourceIntegrity?.git?.policies });
-      const { folders } = await walk((await git(repo, revision, noRevisionCache)).root);
+      const { folders } = await walk((await git(repo, revision, noRevisionCache, submoduleEnabled ?? false)).root);
       return { paths: folders.filter((path) => !path.split("/").some((part) => part.startsWith("."))) };
     },
     async updateRevisionForPaths({
