@@ -251,6 +251,8 @@ class Build {
       list.dropGone();
       if (this.tracing) {
         for (const resource of list.items) {
+          // The original notes the step in the annotations, and so writes all of them anew.
+          resource.rewrite("annotations");
           this.transformations.set(resource, [
             ...(this.transformations.get(resource) ?? []),
             this.configured(trail, kind),

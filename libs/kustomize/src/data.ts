@@ -65,6 +65,25 @@ export function overwrite(target: Data, key: string, value: unknown): void {
   }
 }
 
+/** Scalars that were written without a type, and the text that they were written as. */
+const untyped = new WeakMap<Data, Map<string, { readonly value: unknown; readonly text: string }>>();
+
+/** Sets a member to what a text without a type is read as; whoever looks at it as a text later finds the text. */
+export function putUntyped(target: Data, key: string, value: unknown, text: string): void {
+  put(target, key, value);
+  const known = untyped.get(target);
+  if (known) known.set(key, { value, text });
+  else untyped.set(target, new Map([[key, { value, text }]]));
+}
+
+/** Makes a text of a member that was written without a type. */
+export function settle(target: Data, key: string): void {
+  const mark = untyped.get(target)?.get(key);
+  if (!mark) return;
+  untyped.get(target)?.delete(key);
+  if (get(target, key) === mark.value) put(target, key, mark.text);
+}
+
 export const has = (target: Data, key: string): boolean => Object.hasOwn(target, key);
 export const get = (target: unknown, key: string): unknown =>
   isMap(target) && Object.hasOwn(target, key) ? target[key] : undefined;

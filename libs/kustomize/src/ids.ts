@@ -36,6 +36,10 @@ export const sameNamespace = (a: ResourceId, b: ResourceId): boolean => effectiv
 export const sameKindAndName = (a: ResourceId, b: ResourceId): boolean =>
   a.name === b.name && a.group === b.group && a.version === b.version && a.kind === b.kind;
 
+/** The same text for ids that are the same. */
+export const idKey = (id: ResourceId): string =>
+  [id.group, id.version, id.kind, effectiveNamespace(id), id.name].join("\0");
+
 export const sameId = (a: ResourceId, b: ResourceId): boolean => sameKindAndName(a, b) && sameNamespace(a, b);
 
 /** True when a selector that may leave out parts names the kind. */

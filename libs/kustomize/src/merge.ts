@@ -1,4 +1,4 @@
-import { type Data, get, has, isMap, isScalar, overwrite, put, textOf, withNulls } from "./data.js";
+import { type Data, get, has, isMap, isScalar, overwrite, put, settle, textOf, withNulls } from "./data.js";
 import { fail } from "./errors.js";
 import { mergeKeys } from "./generated/merge-keys.js";
 
@@ -70,6 +70,7 @@ class Merger {
     const type = field?.type ? this.schema.types[field.type] : undefined;
     const names = new Set([...Object.keys(into), ...Object.keys(patch ?? {})]);
     for (const name of [...names].sort()) {
+      settle(into, name);
       const before = has(into, name) ? into[name] : undefined;
       const after = patch && has(patch, name) ? patch[name] : undefined;
       if (after === undefined && before === null) continue;

@@ -1,7 +1,18 @@
 import { type Data, isMap, put } from "./data.js";
 import { fail } from "./errors.js";
-import { idText, type ResourceId, sameId } from "./ids.js";
+import { idKey, idText, type ResourceId, sameId } from "./ids.js";
 import type { Resource } from "./resource.js";
+
+/** Fails where two resources have one id. */
+export function refuseTwins(resources: readonly Resource[], problem: string): void {
+  const seen = new Set<string>();
+  for (const resource of resources) {
+    const id = resource.id();
+    const key = idKey(id);
+    if (seen.has(key)) fail(`${problem}: ${idText(id)}`);
+    seen.add(key);
+  }
+}
 
 /** Resources in the order they came in; no two have the same id. */
 export class ResourceList {
@@ -15,8 +26,15 @@ export class ResourceList {
     this.items.push(resource);
   }
 
-  appendAll(resources: Iterable<Resource>): void {
-    for (const resource of resources) this.append(resource);
+  appendAll(resources: readonly Resource[]): void {
+    const seen = new Set(this.items.map((resource) => idKey(resource.id())));
+    for (const resource of resources) {
+      const id = resource.id();
+      const key = idKey(id);
+      if (seen.has(key)) fail(`may not add resource with an already registered id: ${idText(id)}`);
+      seen.add(key);
+      this.items.push(resource);
+    }
   }
 
   byAnyId(matches: (id: ResourceId) => boolean): Resource[] {
@@ -52,6 +70,12 @@ export class ResourceList {
     inherit(made, old);
     if (merges) for (const field of ["data", "binaryData"]) mergeMap(made.object, old.object, field);
     this.items[this.items.indexOf(old)] = made;
+  }
+
+  /** Drops what is gone, and fails where two have one id by now. */
+  refresh(): void {
+    this.dropGone();
+    refuseTwins(this.items, "may not add resource with an already registered id");
   }
 
   dropGone(): void {

@@ -67,13 +67,17 @@ export class Resource {
     return metadata["annotations"] as Data;
   }
 
-  /** Labels and annotations that say null say it as a text: what the original makes of the patches of `patchesStrategicMerge`. */
-  sayNulls(ofLabels = true): void {
-    for (const map of ofLabels ? [this.labels, this.annotations] : [this.annotations]) {
-      for (const [key, value] of Object.entries(map)) {
-        if (value === null || value === undefined) put(map, key, value === null ? "null" : "");
-      }
+  /** Writes labels or annotations anew, each as a text of its own, nulls too; none are there where none are left. */
+  rewrite(field: "labels" | "annotations"): void {
+    const metadata = get(this.object, "metadata");
+    const map = get(metadata, field);
+    if (!isMap(metadata) || map === undefined) return;
+    const texts: Data = {};
+    for (const [key, value] of Object.entries(isMap(map) ? map : {})) {
+      put(texts, key, value === null ? "null" : textOf(value));
     }
+    if (Object.keys(texts).length > 0) put(metadata, field, texts);
+    else delete metadata[field];
   }
 
   annotate(key: string, value: string): void {

@@ -99,17 +99,19 @@ function withExactEnd(text: string): string {
   const last = lines.at(-1) as string;
   if (last.trim() === "") return text;
   const indentOf = (line: string): number => line.length - line.trimStart().length;
-  for (let at = lines.length - 2; at >= 0; at--) {
+  // Of the lines that all after them are deeper than, the first that is a head: those below it are its text, whatever they look like.
+  let depth = indentOf(last);
+  let found = -1;
+  for (let at = lines.length - 2; at >= 0 && depth > 0; at--) {
     const line = lines[at] as string;
-    const head = blockHead.exec(line);
-    if (!head || indentOf(line) > indentOf(last)) continue;
-    // Everything between the head and the end must be inside of the block, which is deeper than the head.
-    const inside = lines.slice(at + 1).every((each) => each.trim() === "" || indentOf(each) > indentOf(line));
-    if (inside) {
-      const [whole, before = "", sign = "", digit = "", other = "", rest = ""] = head;
-      lines[at] = `${line.slice(0, -whole.length)}${before}${sign}${digit || other}-${rest}`;
-    }
-    break;
+    if (line.trim() === "" || indentOf(line) >= depth) continue;
+    depth = indentOf(line);
+    if (blockHead.test(line)) found = at;
+  }
+  const line = lines[found];
+  if (line !== undefined) {
+    const [whole = "", before = "", sign = "", digit = "", other = "", rest = ""] = blockHead.exec(line) ?? [];
+    lines[found] = `${line.slice(0, -whole.length)}${before}${sign}${digit || other}-${rest}`;
   }
   return lines.join("\n");
 }

@@ -346,6 +346,25 @@ export const good: Readonly<Record<string, Files>> = {
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 1, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: []}}}\n",
     },
   ),
+  "patches whose labels are empty, and nulls of patches with a target": alone(
+    "resources: [three.yaml]\nbuildMetadata: [managedByLabel]\npatchesStrategicMerge:\n- '{apiVersion: v1, kind: Thing, metadata: {name: one, labels: {}}}'\npatches:\n- target: {kind: Other}\n  patch: '{apiVersion: v1, kind: Other, metadata: {name: two, labels: {}, annotations: {x: null}}}'\n- patch: '{apiVersion: v1, kind: Thing, metadata: {name: three, labels: {a: null}, annotations: {x: null, y: b}}}'\n",
+    {
+      "app/three.yaml":
+        "apiVersion: v1\nkind: Thing\nmetadata: {name: one}\n---\napiVersion: v1\nkind: Other\nmetadata: {name: two}\n---\napiVersion: v1\nkind: Thing\nmetadata: {name: three}\n",
+    },
+  ),
+  "annotations that were one until a step was noted; scalars without a type that a merge or a var finds": {
+    "app/kustomization.yaml":
+      "resources: [../base]\nbuildMetadata: [managedByLabel]\ncommonAnnotations: {note: a}\nreplacements:\n- sourceValue: b\n  targets: [{select: {kind: Deployment}, fieldPaths: [metadata.annotations.note]}]\npatches:\n- patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {x: y}}'\n",
+    "base/kustomization.yaml":
+      "resources: [two.yaml]\nvars: [{name: V, objref: {apiVersion: v1, kind: ConfigMap, name: c}}]\nreplacements:\n- sourceValue: '1e3'\n  targets: [{select: {kind: ConfigMap}, fieldPaths: [spec.made], options: {create: true}}, {select: {kind: Deployment}, fieldPaths: [spec.made, metadata.labels.made], options: {create: true}}]\n",
+    "base/two.yaml":
+      "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {metadata: {labels: {a: b}}, spec: {containers: []}}}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n",
+  },
+  "a block at the end of a file whose text looks like one, too": alone("resources: [e.yaml]\n", {
+    "app/e.yaml":
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  t: |\n    inner: |\n      ends without a break",
+  }),
   "origins of generated objects": alone(
     "configMapGenerator: [{name: a, literals: [a=b]}]\nbuildMetadata: [originAnnotations]\n",
     {},
@@ -411,6 +430,17 @@ export const bad: Readonly<Record<string, Files>> = {
     "app/t.yaml": "apiVersion: example.com/v1\nkind: Mine\nmetadata: {name: m}\n",
   }),
   "a wrong order": alone("resources: [service.yaml]\nsortOptions: {order: none}\n"),
+  "one var twice": {
+    "app/kustomization.yaml":
+      "resources: [../base]\nvars: [{name: A, objref: {kind: Service, name: web, apiVersion: v1}}]\n",
+    "base/kustomization.yaml":
+      "resources: [service.yaml]\nvars: [{name: A, objref: {kind: Service, name: web, apiVersion: v1}}]\n",
+    "base/service.yaml": service,
+  },
+  "a patch that gives two resources one id": alone(
+    "resources: [service.yaml, x.yaml]\npatches:\n- target: {}\n  options: {allowNameChange: true}\n  patch: '{apiVersion: v1, kind: Service, metadata: {name: same}}'\n",
+    { "app/x.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: x}\n" },
+  ),
   "a replacement that a number cannot hold": alone(
     "resources: [n.yaml]\nreplacements:\n- sourceValue: x\n  targets: [{select: {kind: Pod}, fieldPaths: [spec.n]}]\n",
     { "app/n.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {n: 5}\n" },

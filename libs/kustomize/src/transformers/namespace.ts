@@ -1,8 +1,9 @@
 import { type Data, get, isMap, put } from "../data.js";
 import { fail } from "../errors.js";
 import { type FieldSpec, type Spot, visitField } from "../field-specs.js";
-import { clusterScoped, idText, sameId } from "../ids.js";
+import { clusterScoped } from "../ids.js";
 import type { Resource } from "../resource.js";
+import { refuseTwins } from "../resource-list.js";
 
 export type SubjectMode = "defaultOnly" | "allServiceAccounts" | "none";
 
@@ -40,11 +41,8 @@ export function setNamespace(
         continue;
       visitField(object, spec, "scalar", set);
     }
-    const id = resource.id();
-    if (resources.filter((other) => sameId(other.id(), id)).length > 1) {
-      fail(`namespace transformation produces ID conflict: ${idText(id)}`);
-    }
   }
+  refuseTwins(resources, "namespace transformation produces ID conflict");
 }
 
 function setSubjects(object: Data, mode: SubjectMode, set: (spot: Spot) => void): void {

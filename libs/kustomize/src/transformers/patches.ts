@@ -1,7 +1,7 @@
 import { messageOf } from "@tiphys/errors";
 import { type JsonPatchStep, jsonPatch } from "@tiphys/kube-patch";
 import { parseYaml } from "@tiphys/yaml";
-import { copy, type Data, isMap, put, textOf } from "../data.js";
+import { copy, type Data, isMap, put } from "../data.js";
 import { fail, KustomizeError } from "../errors.js";
 import { idText } from "../ids.js";
 import { type MergeSchema, strategicMerge } from "../merge.js";
@@ -36,8 +36,17 @@ export function applyMerge(resource: Resource, patch: Resource, schema: MergeSch
 
 /** Applies an entry of `patchesStrategicMerge`. */
 export function applyStrategicMerges(list: ResourceList, patches: readonly Resource[], schema: MergeSchema): void {
-  for (const patch of patches) patch.sayNulls();
-  patchById(list, patches, schema);
+  for (const patch of patches) {
+    rewriteMaps(patch);
+    applyMerge(list.one(patch.originalId()), patch, schema);
+    list.refresh();
+  }
+}
+
+/** What the original does with patches that it copies for a set of resources. */
+function rewriteMaps(patch: Resource): void {
+  patch.rewrite("labels");
+  patch.rewrite("annotations");
 }
 
 /** Each patch to the resource of its own id. */
@@ -82,7 +91,7 @@ export function applyPatch(list: ResourceList, patch: LoadedPatch, schema: Merge
     for (const merge of merges) {
       merge.allowNameChange = patch.allowNameChange ?? false;
       merge.allowKindChange = patch.allowKindChange ?? false;
-      if (merge.allowNameChange || merge.allowKindChange) merge.sayNulls(false);
+      if (merge.allowNameChange || merge.allowKindChange) merge.rewrite("annotations");
     }
     if (!patch.target) {
       patchById(list, merges, schema);
@@ -108,9 +117,10 @@ function patchSelected(list: ResourceList, patch: Resource, target: Selector, sc
   for (const resource of select(list.items, target)) {
     const own = patch.clone();
     put(own.object, "apiVersion", resource.apiVersion);
+    rewriteMaps(own);
     applyMerge(resource, own, schema);
   }
-  list.dropGone();
+  list.refresh();
 }
 
 export function applySteps(resource: Resource, operations: readonly JsonPatchStep[], source: string): void {
@@ -118,10 +128,7 @@ export function applySteps(resource: Resource, operations: readonly JsonPatchSte
     if (resource.isNoted) resource.makeAnnotations();
     resource.object = jsonPatch<Data>(copy(resource.object), operations);
     // Annotations are written anew, as texts.
-    const { annotations } = resource;
-    for (const [key, value] of Object.entries(annotations)) {
-      if (typeof value !== "string") put(annotations, key, value === null ? "null" : textOf(value));
-    }
+    if (Object.keys(resource.annotations).length > 0) resource.rewrite("annotations");
   } catch (error) {
     throw new KustomizeError(`${source} on ${idText(resource.id())}: ${messageOf(error)}`, { cause: error });
   }

@@ -1,5 +1,5 @@
 import { parseYaml } from "@tiphys/yaml";
-import { copy, get, isMap, isScalar, overwrite, put, splitPath, textOf } from "../data.js";
+import { copy, get, isMap, isScalar, overwrite, put, putUntyped, splitPath, textOf } from "../data.js";
 import { fail } from "../errors.js";
 import type { Spot } from "../field-specs.js";
 import { idSelected, idText } from "../ids.js";
@@ -128,7 +128,7 @@ function bySelectors({ labelSelector: labels = "", annotationSelector: annotatio
 }
 
 function write(resource: Resource, path: string, value: unknown, options: FieldOptions): void {
-  const spots: (Spot & { made?: boolean })[] = [];
+  const spots: Place[] = [];
   const root: Spot = { value: resource.object, set: () => {} };
   find(
     root,
@@ -145,6 +145,12 @@ function write(resource: Resource, path: string, value: unknown, options: FieldO
   for (const spot of spots) set(spot, texts && isScalar(value) ? textOf(value) : value, options, texts);
 }
 
+/** A spot of a target; one that was made for the value has no type yet. */
+interface Place extends Spot {
+  readonly made?: boolean;
+  setUntyped?(value: unknown, text: string): void;
+}
+
 type Made = "scalar" | "list" | "map" | undefined;
 
 /** What stands where a path goes on with `next`. */
@@ -159,19 +165,14 @@ const emptyFor = (next: string | undefined, last: Made): unknown =>
       ? []
       : {};
 
-function find(
-  spot: Spot & { made?: boolean },
-  path: readonly string[],
-  create: Made,
-  into: (Spot & { made?: boolean })[],
-): void {
+function find(spot: Place, path: readonly string[], create: Made, into: Place[]): void {
   const [part, ...rest] = path;
   if (part === undefined) {
     into.push(spot);
     return;
   }
   const { value } = spot;
-  const element = (list: unknown[], at: number, made = false): Spot & { made?: boolean } => ({
+  const element = (list: unknown[], at: number, made = false): Place => ({
     value: list[at],
     set: (given) => (list[at] = given),
     made,
@@ -213,7 +214,12 @@ function find(
     made = true;
   }
   find(
-    { value: value[part], set: (given) => (isScalar(given) ? overwrite : put)(value, part, given), made },
+    {
+      value: value[part],
+      set: (given) => (isScalar(given) ? overwrite : put)(value, part, given),
+      made,
+      setUntyped: (given, text) => putUntyped(value, part, given, text),
+    },
     rest,
     create,
     into,
@@ -221,12 +227,7 @@ function find(
 }
 
 /** Writes into a field; a scalar that was there keeps its type where the text allows it. */
-function set(
-  spot: Spot & { made?: boolean },
-  value: unknown,
-  { delimiter, index = 0 }: FieldOptions,
-  texts: boolean,
-): void {
+function set(spot: Place, value: unknown, { delimiter, index = 0 }: FieldOptions, texts: boolean): void {
   let given = value;
   if (delimiter) {
     if (!isScalar(spot.value)) fail("delimiter option can only be used with scalar nodes");
@@ -251,7 +252,8 @@ function set(
   if (!spot.made && wanted !== found && !(wanted === "float" && found === "int")) {
     fail(`cannot decode !!${found} \`${text}\` as a !!${wanted}`);
   }
-  spot.set(read);
+  if (spot.made && spot.setUntyped && typeof read !== "string") spot.setUntyped(read, text);
+  else spot.set(read);
 }
 
 const typeOf = (value: unknown): string => {

@@ -1,4 +1,4 @@
-import { get, isMap, put, textOf } from "../data.js";
+import { get, isMap, put, settle, textOf } from "../data.js";
 import { fail } from "../errors.js";
 import { type FieldSpec, visitField } from "../field-specs.js";
 import { clusterScoped, groupVersion, type ResourceId, sameId, sameKindAndName } from "../ids.js";
@@ -35,9 +35,8 @@ export function bindVars(list: ResourceList, vars: readonly Var[]): void {
 export function mergeVars(known: readonly Var[], more: readonly Var[]): Var[] {
   const result = [...known];
   for (const one of more) {
-    const same = result.find(({ name }) => name === one.name);
-    if (same && JSON.stringify(same) !== JSON.stringify(one)) fail(`var '${one.name}' already encountered`);
-    if (!same) result.push(one);
+    if (result.some(({ name }) => name === one.name)) fail(`var '${one.name}' already encountered`);
+    result.push(one);
   }
   return result;
 }
@@ -63,7 +62,10 @@ export function resolveVars(resources: readonly Resource[], vars: readonly Var[]
           if (value.some((item) => typeof item !== "string")) fail("invalid value type expect a string");
           spot.set(value.map(scalar));
         } else if (isMap(value)) {
-          for (const key of Object.keys(value)) put(value, key, scalar(get(value, key)));
+          for (const key of Object.keys(value)) {
+            settle(value, key);
+            put(value, key, scalar(get(value, key)));
+          }
         } else spot.set(scalar(value));
       });
     }
