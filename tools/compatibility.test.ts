@@ -6,8 +6,6 @@ import { workspaceRoot } from "@tiphys/testing";
 const OPEN = [
   "credentials and `helmRepoCreds`",
   "in-place resize of running containers",
-  "provenance files of charts",
-  "`kustomize.version`",
 ];
 
 it("docs/compatibility.md has no further row for something that is missing and says nothing when it is used", () => {

@@ -68,6 +68,7 @@ const state = (app: Application, desired: KubeObject[], live: KubeObject[]): App
     places: new Map([["/ConfigMap/demo/bad", "app/bad.yaml:3"]]),
     namespaced: new Set<string>(),
     unserved: new Set<string>(),
+    warnings: [],
     resolvedAt: now,
   };
   return {

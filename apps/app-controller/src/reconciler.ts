@@ -246,6 +246,7 @@ export function createDeliveryReconciler(deps: DeliveryDeps): DeliveryReconciler
           project,
           namespace: destination?.namespaces.get({ name: app.spec.destination?.namespace ?? "" }),
           desired: target.ok ? target.objects : [],
+          ofSources: target.ok ? target.warnings : [],
           controlNamespace: deps.controlNamespace,
         }),
         target,

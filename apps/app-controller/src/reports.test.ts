@@ -14,6 +14,7 @@ it.each([
   ["argocd-cm", { "resource.customizations.health.x_Y": "return {}", globalProjects: "[]" }, 2],
   ["argocd-cm", { "timeout.reconciliation": "60s", "application.resourceTrackingMethod": "annotation" }, 0],
   ["argocd-cm", { "application.resourceTrackingMethod": "label", installationID: "" }, 1],
+  ["argocd-cm", { "kustomize.path.v4.5.7": "/tools/kustomize", "kustomize.version.v3": "/old" }, 0],
   ["argocd-cmd-params-cm", { "application.namespaces": "team-*" }, 1],
   ["argocd-ssh-known-hosts-cm", { ssh_known_hosts: "x" }, 0],
   ["somebody-elses", { x: "y" }, 0],

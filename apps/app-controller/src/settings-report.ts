@@ -14,6 +14,9 @@ const honoured: ReadonlySet<string> = new Set([
   "timeout.reconciliation.jitter",
 ]);
 
+/** Registers a version, which sources may then name. */
+const KUSTOMIZE_VERSION = /^kustomize\.(?:version|path)\../;
+
 /** Values that ask for what we do anyway. */
 const asWeDo: Readonly<Record<string, readonly string[]>> = {
   "admin.enabled": ["true"],
@@ -34,7 +37,7 @@ export function settingsWithoutEffect(configMap: KubeObject): string[] {
   const data: Record<string, string> = configMap["data"] ?? {};
   const silent = (key: string, value: string) => {
     const text = value.trim();
-    return text === "" || honoured.has(key) || (asWeDo[key]?.includes(text) ?? false);
+    return text === "" || KUSTOMIZE_VERSION.test(key) || honoured.has(key) || (asWeDo[key]?.includes(text) ?? false);
   };
   return Object.entries(data)
     .filter(([key, value]) => !silent(key, value))

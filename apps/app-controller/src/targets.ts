@@ -35,6 +35,8 @@ export type Target =
       readonly namespaced: ReadonlySet<string>;
       /** `apiVersion/Kind` that the server does not serve now. */
       readonly unserved: ReadonlySet<string>;
+      /** What sources set that could not be honoured. */
+      readonly warnings: readonly string[];
       readonly resolvedAt: Date;
     }
   | { readonly ok: false; readonly message: string; readonly transient: boolean; readonly resolvedAt: Date };
@@ -169,6 +171,7 @@ export function createTargets(manifests: ManifestService, clock: Clock): Targets
           sourceType: responses[0]?.sourceType ?? "",
           commit: commits.find((commit) => commit?.change) ?? commits[0],
           ...entry.objects,
+          warnings: [...new Set(responses.flatMap((response) => response.warnings))],
           resolvedAt,
         };
       } catch (error) {
@@ -205,7 +208,7 @@ export function createTargets(manifests: ManifestService, clock: Clock): Targets
         },
         { signal },
       );
-      return { revision: resolved.revision, key: "", sourceType: "", manifests: [], commit: undefined };
+      return { revision: resolved.revision, key: "", sourceType: "", manifests: [], commit: undefined, warnings: [] };
     }
     const references = sources.list.flatMap((each, index) => {
       if (!sources.several || !each.ref) return [];

@@ -7,6 +7,8 @@ export interface WarningInput {
   readonly namespace: KubeObject | undefined;
   /** What is wanted, with its annotations. */
   readonly desired: readonly KubeObject[];
+  /** What the sources set that could not be honoured. */
+  readonly ofSources?: readonly string[];
   readonly controlNamespace: string;
 }
 
@@ -78,5 +80,6 @@ const subscriptions = (app: Application): string =>
 
 /** Conditions that name what is set without effect. */
 export function warningsOf(input: WarningInput): ApplicationCondition[] {
-  return checks.map((check) => check(input)).filter((condition) => condition !== undefined);
+  const ofSources = (input.ofSources ?? []).map((message) => ({ type: "NotImplementedWarning", message }));
+  return [...checks.map((check) => check(input)).filter((condition) => condition !== undefined), ...ofSources];
 }

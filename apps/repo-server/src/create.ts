@@ -23,6 +23,7 @@ import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
 import { chartCredentialsFor, chartRepositoryNamed } from "./chart-secrets.js";
 import { keyRingOf } from "./gpg-keys.js";
+import { kustomizeVersions } from "./kustomize-versions.js";
 import { createOutside } from "./outside.js";
 import { createPluginSources, type PluginHost } from "./plugin-sources.js";
 import { type CredentialSources, credentialsFor, isListedRepository, SECRET_TYPE_LABEL } from "./repository-secrets.js";
@@ -204,6 +205,7 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
         targetRevision: source.targetRevision ?? "",
         kubeVersion: cluster.kubeVersion,
         apiVersions: cluster.apiVersions,
+        kustomizeVersions: kustomizeVersions(configMaps.get({ namespace, name: "argocd-cm" })),
       },
       noCache,
     };

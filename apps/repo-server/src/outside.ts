@@ -98,7 +98,7 @@ export function createOutside({
   }
 
   return {
-    async chart(repoURL, chart, version, { project, fresh, signal }) {
+    async chart({ repoURL, chart, version, passCredentials = false }, { project, fresh, signal }) {
       const name = /^(?:@|alias:)(.*)$/.exec(repoURL)?.[1];
       const repository = name === undefined ? repoURL : await repositoryNamed(name, project);
       if (repository === undefined) {
@@ -107,7 +107,7 @@ export function createOutside({
         );
       }
       const archive = await (await charts()).chart(
-        { repository, name: chart, revision: version, project, untrusted: true },
+        { repository, name: chart, revision: version, project, untrusted: true, passCredentials },
         { maxAge: fresh ? 0 : MAX_AGE, noCache: fresh, ...(signal ? { signal } : {}) },
       );
       const { kind, id, objects } = archiveRoot(archive);

@@ -56,6 +56,8 @@ const BUILD_ANNOTATIONS: readonly string[] = [
   .map((name) => `internal.config.kubernetes.io/${name}`)
   .concat("config.kubernetes.io/path", "config.kubernetes.io/index", "config.k8s.io/id");
 
+/** What builds say of themselves where they are asked to. */
+export const KUSTOMIZE_VERSION = "v5.7.1";
 const LOCAL_CONFIG = "config.kubernetes.io/local-config";
 
 /** Builds a kustomization and gives its objects in their order. A pure function of the files. */
@@ -328,9 +330,11 @@ class Build {
         resource.annotate(TRANSFORMATIONS, transformationsText(steps));
       }
       if (buildMetadata.includes("managedByLabel")) {
-        setEntries([resource], { "app.kubernetes.io/managed-by": `kustomize-${this.options.version ?? "v5.7.1"}` }, [
-          { path: "metadata/labels", create: true },
-        ]);
+        setEntries(
+          [resource],
+          { "app.kubernetes.io/managed-by": `kustomize-${this.options.version ?? KUSTOMIZE_VERSION}` },
+          [{ path: "metadata/labels", create: true }],
+        );
       }
     }
     return resources.map(({ object }) => withNulls(object));

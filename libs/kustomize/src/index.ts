@@ -1,4 +1,4 @@
-export { type BuildOptions, build, isRemote } from "./build.js";
+export { type BuildOptions, build, isRemote, KUSTOMIZE_VERSION } from "./build.js";
 export { KustomizeError, MissingRemoteError } from "./errors.js";
 export { type FileTree, joinPath, type Loader } from "./files.js";
 export {

@@ -2,7 +2,7 @@ import { digest } from "@tiphys/canonical-json";
 import type { Ask } from "@tiphys/child-process";
 import { InvalidArgumentError, messageOf } from "@tiphys/errors";
 import type { Outside } from "@tiphys/jsonnet";
-import { joinPath } from "@tiphys/kustomize";
+import { joinPath, KUSTOMIZE_VERSION } from "@tiphys/kustomize";
 import type { ApplicationSource, JsonnetVariable } from "@tiphys/resources";
 import type { Environment } from "@tiphys/template";
 import { parseYaml } from "@tiphys/yaml";
@@ -33,7 +33,13 @@ export interface RootFiles {
 }
 
 export type RenderResult =
-  | { readonly type: SourceType; readonly manifests: Manifest[]; readonly reads: Reads }
+  | {
+      readonly type: SourceType;
+      readonly manifests: Manifest[];
+      readonly reads: Reads;
+      /** What is set and could not be honoured: a sentence each. */
+      readonly warnings: readonly string[];
+    }
   /** The source is one for a plugin; overrides are in it. */
   | { readonly type: "Plugin"; readonly source: ApplicationSource; readonly reads: Reads }
   /** What has to be answered before it can be rendered. */
@@ -80,6 +86,7 @@ export function renderApplicationSource(job: RenderJob, machine: RenderMachine):
 
 class Run {
   private readonly trees = new Map<string, SourceTree>();
+  private readonly warnings: string[] = [];
 
   constructor(
     private readonly job: RenderJob,
@@ -107,7 +114,7 @@ class Run {
     const placed = objects.flatMap(({ object, path, line = 0 }) =>
       objectsOf(object, path, line).map((each) => ({ object: each, path, line })),
     );
-    return { type, manifests: manifestsOf(placed), reads: this.reads() };
+    return { type, manifests: manifestsOf(placed), reads: this.reads(), warnings: this.warnings };
   }
 
   private reads(): Reads {
@@ -136,7 +143,7 @@ class Run {
 
   private value<K extends keyof RenderContext>(name: K): RenderContext[K] {
     const value = this.job.context[name];
-    this.values.set(name, typeof value === "string" ? value : digest(value));
+    this.values.set(name, typeof value === "string" ? value : digest(value ?? []));
     return value;
   }
 
@@ -181,10 +188,13 @@ class Run {
   }
 
   /** A packed chart of a repository, for what names one. */
-  private readonly archive = (repoURL: string, chart: string, version: string): Uint8Array => {
-    const { root, id } = this.outside({ ask: "chart", repoURL, chart, version });
-    return this.file(root, id);
-  };
+  private archive(source: ApplicationSource) {
+    const pass = source.helm?.passCredentials ? { passCredentials: true as const } : {};
+    return (repoURL: string, chart: string, version: string): Uint8Array => {
+      const { root, id } = this.outside({ ask: "chart", repoURL, chart, version, ...pass });
+      return this.file(root, id);
+    };
+  }
 
   private fetchText(url: string): string {
     const { root, id } = this.outside({ ask: "url", url });
@@ -198,7 +208,7 @@ class Run {
 
   private options(tree: SourceTree, folder: string, source: ApplicationSource, type: SourceType): SourceOptions {
     const { environment, depth } = this.machine;
-    const common = { environment, archive: this.archive, ...(depth ? { depth } : {}) };
+    const common = { environment, archive: this.archive(source), ...(depth ? { depth } : {}) };
     if (type === "Helm") return { ...common, ...this.helm(tree, folder, source) };
     const helm: SourceOptions["helm"] = { releaseName: "release-name" };
     if (type === "Kustomize") return { ...common, ...this.kustomize(tree, folder, source) };
@@ -243,6 +253,7 @@ class Run {
     source: ApplicationSource,
   ): Pick<SourceOptions, "helm" | "kustomize"> {
     const options = source.kustomize ?? {};
+    if (options.version) this.registered(options.version);
     const exists = (component: string) => {
       const path = joinPath(folder, component);
       return path !== undefined && (tree.isFolder(path) || tree.file(path) !== undefined);
@@ -259,6 +270,19 @@ class Run {
         },
       },
     };
+  }
+
+  /** One engine renders every version, and says so; a version that nobody has registered is a mistake, as in Argo CD. */
+  private registered(version: string): void {
+    if (!(this.value("kustomizeVersions") ?? []).includes(version)) {
+      throw new InvalidArgumentError(
+        "spec.source.kustomize.version",
+        `kustomize version ${version} is not registered: argocd-cm has neither kustomize.path.${version} nor kustomize.version.${version}`,
+      );
+    }
+    this.warnings.push(
+      `spec.source.kustomize.version: ${version} is registered, and the built-in engine renders it as kustomize ${KUSTOMIZE_VERSION} does`,
+    );
   }
 
   private directory({ directory = {} }: ApplicationSource): NonNullable<SourceOptions["directory"]> {

@@ -12,6 +12,8 @@ export interface RenderContext {
   /** Of the destination's cluster. */
   readonly kubeVersion: string;
   readonly apiVersions: readonly string[];
+  /** Versions of kustomize that the operator has registered. */
+  readonly kustomizeVersions?: readonly string[];
 }
 
 /** Argo CD's build environment, by names without `ARGOCD_APP_`. */

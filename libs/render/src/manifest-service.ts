@@ -56,6 +56,8 @@ export interface RenderResponse {
   sourceType: string;
   manifests: Manifest[];
   commit: RevisionMetadata | undefined;
+  /** What is set and could not be honoured, though there are manifests: a sentence each. */
+  warnings: readonly string[];
 }
 
 export interface Manifest {

@@ -20,7 +20,13 @@ export type Question =
 /** Something that is in no repository of the application: answered at once if it is known, and else {@link Later}. */
 export type OutsideQuestion =
   /** A chart of a repository, for instance a dependency. */
-  | { readonly ask: "chart"; readonly repoURL: string; readonly chart: string; readonly version: string }
+  | {
+      readonly ask: "chart";
+      readonly repoURL: string;
+      readonly chart: string;
+      readonly version: string;
+      readonly passCredentials?: true;
+    }
   /** A base or file elsewhere that a kustomization names. */
   | { readonly ask: "base"; readonly address: string }
   /** A value file by its URL. */

@@ -7,6 +7,7 @@ import type { ApplicationSource } from "@tiphys/resources";
 import { createTestRepository, type TestRepository, temporaryDirectory } from "@tiphys/testing";
 import {
   createRenderer,
+  type Outside,
   type OutsideFound,
   type RenderContext,
   type Renderer,
@@ -86,6 +87,7 @@ const render = async (
   return {
     key: rendered.key,
     type: rendered.sourceType,
+    warnings: rendered.warnings,
     objects,
     names: objects.map((each) => each.metadata.name as string),
   };
@@ -329,6 +331,40 @@ it("edits a kustomization as the application says, over what its file says", asy
   await expect(render({ kustomize: { commonLabels: { team: "app" } } })).rejects.toThrow(
     "label team already in kustomization file",
   );
+});
+
+it("takes a version of kustomize that is registered, says which engine renders it, and refuses any other by name", async () => {
+  origin.commit({ "app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": configMap("a") });
+  const renderer = createRenderer({ pool, cache: memoryCache() });
+  const wanted = (kustomizeVersions: string[]) =>
+    render({ kustomize: { version: "v4.5.7" }, context: { kustomizeVersions } }, renderer);
+  await expect(wanted(["v3.5.4"])).rejects.toThrow("kustomize version v4.5.7 is not registered");
+  for (const _ of ["rendered", "from the cache"]) {
+    const { names, warnings } = await wanted(["v3.5.4", "v4.5.7"]);
+    expect(names).toEqual(["a"]);
+    expect(warnings).toEqual([expect.stringMatching(/^spec\.source\.kustomize\.version: v4\.5\.7 .* built-in engine/)]);
+  }
+  await expect(wanted([])).rejects.toThrow("is not registered");
+});
+
+it("asks for what a chart depends on with the credentials everywhere, where the source says passCredentials", async () => {
+  const asked: unknown[] = [];
+  const outside: Outside = {
+    async chart(wanted) {
+      asked.push(wanted.passCredentials);
+      throw new Error("not there");
+    },
+  };
+  const renderer = createRenderer({ pool, cache: memoryCache(), outside });
+  origin.commit({
+    ...chart,
+    "app/Chart.yaml":
+      "apiVersion: v2\nname: web\nversion: 0.1.0\ndependencies: [{name: a, version: 1.0.0, repository: 'https://charts.example'}]\n",
+  });
+  for (const helm of [{}, { passCredentials: true }]) {
+    await expect(render({ helm }, renderer)).rejects.toThrow("not there");
+  }
+  expect(asked).toEqual([undefined, true]);
 });
 
 it("follows symbolic links inside the repository, and refuses those that leave it", async () => {

@@ -24,6 +24,8 @@ export interface Rendered {
   readonly key: string;
   readonly sourceType: string;
   readonly manifests: Manifest[];
+  /** What is set and could not be honoured. */
+  readonly warnings: readonly string[];
 }
 
 export interface Renderer {
@@ -41,7 +43,7 @@ export interface RendererOptions {
 }
 
 /** Part of every key: a change of what an engine gives is a new version. */
-const ENGINE = "source/1";
+const ENGINE = "source/2";
 const CACHE_MILLISECONDS = 24 * 3_600_000;
 /** What earlier renders of the same options have read: so many different answers are remembered. */
 const TRACES_KEPT = 8;
@@ -63,6 +65,7 @@ interface Trace {
 interface Stored {
   readonly sourceType: string;
   readonly manifests: Manifest[];
+  readonly warnings: readonly string[];
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
@@ -90,7 +93,7 @@ export function createRenderer(options: RendererOptions): Renderer {
       const now = name.startsWith("$")
         ? environmentValue(name.slice(1), context)
         : context[name as keyof RenderContext];
-      if ((typeof now === "string" ? now : digest(now)) !== value) return false;
+      if ((typeof now === "string" ? now : digest(now ?? [])) !== value) return false;
     }
     const own = Object.entries(files).filter(([key]) => !key.startsWith("outside-"));
     const archives = own.filter(([key]) => further.get(key.slice(0, key.indexOf(":")))?.kind === "archive");
@@ -170,10 +173,10 @@ export function createRenderer(options: RendererOptions): Renderer {
     const files = Object.entries(source.roots).map(([name, root]) => [`${name}:`, `t:${root.id}`]);
     const values = Object.entries(source.context).map(([name, value]) => [
       name,
-      typeof value === "string" ? value : digest(value),
+      typeof value === "string" ? value : digest(value ?? []),
     ]);
     const reads: Reads = { files: Object.fromEntries(files), values: Object.fromEntries(values) };
-    return await remember(base, source, reads, { sourceType: "Plugin", manifests: result.manifests });
+    return await remember(base, source, reads, { sourceType: "Plugin", manifests: result.manifests, warnings: [] });
   }
 
   async function rendered(source: RenderSource, base: string): Promise<Rendered> {
@@ -184,8 +187,8 @@ export function createRenderer(options: RendererOptions): Renderer {
     const result = await run(source);
     options.onRender?.(result.type, performance.now() - start); // Real time: as above.
     if (result.type === "Plugin") return await ofPlugin({ ...source, source: result.source }, base);
-    const { type, manifests, reads } = result;
-    return await remember(base, source, reads, { sourceType: type, manifests });
+    const { type, manifests, reads, warnings } = result;
+    return await remember(base, source, reads, { sourceType: type, manifests, warnings });
   }
 
   return {

@@ -35,13 +35,15 @@ export interface Asking {
   readonly signal?: AbortSignal;
 }
 
+export type WantedChart = Omit<Extract<OutsideQuestion, { ask: "chart" }>, "ask">;
+
 /**
  * What renders ask for that is in none of the application's repositories. Each is asked anew for every render that needs it, so
  * it remembers what may be remembered. Absent members are refused by name.
  */
 export interface Outside {
   /** A packed chart of a repository, for instance a dependency that is not in `charts/`. */
-  chart?(repoURL: string, chart: string, version: string, asking: Asking): Promise<OutsideFound>;
+  chart?(wanted: WantedChart, asking: Asking): Promise<OutsideFound>;
   /** A base or file that a kustomization names by its address. */
   base?(address: string, asking: Asking): Promise<OutsideFound>;
   /** A value file by its URL. */
@@ -57,7 +59,7 @@ const refusals: Readonly<Record<OutsideQuestion["ask"], (question: OutsideQuesti
 /** Looks a thing up outside; refuses by name what there is no way to. */
 export async function lookOutside(outside: Outside, question: OutsideQuestion, asking: Asking): Promise<OutsideFound> {
   if (question.ask === "chart" && outside.chart) {
-    return await outside.chart(question.repoURL, question.chart, question.version, asking);
+    return await outside.chart(question, asking);
   }
   if (question.ask === "base" && outside.base) return await outside.base(question.address, asking);
   if (question.ask === "url" && outside.url) return await outside.url(question.url, asking);

@@ -35,8 +35,8 @@ function integrityOf(json: string): SourceIntegrity | undefined {
 /** The service as its transports serve it. Absent fields are their empty values. */
 export const serveManifests = (api: ManifestService): ServedService =>
   serve(repo.ManifestServiceDefinition, {
-    render: (request, { signal }) =>
-      api.render(
+    render: async (request, { signal }) => {
+      const { warnings, ...rendered } = await api.render(
         {
           source: sourceOf(request.source ?? ""),
           revision: request.revision ?? "",
@@ -60,7 +60,9 @@ export const serveManifests = (api: ManifestService): ServedService =>
           integrity: integrityOf(request.sourceIntegrity ?? ""),
         },
         { signal },
-      ),
+      );
+      return { ...rendered, warnings: [...warnings] };
+    },
     resolveRevision: (request, { signal }) =>
       api.resolveRevision(
         {
@@ -100,6 +102,7 @@ export function manifestsOver(client: Client<repo.ManifestServiceDefinition>): M
         sourceType = "",
         manifests = [],
         commit,
+        warnings = [],
       } = await client.render(
         {
           ...request,
@@ -115,6 +118,7 @@ export function manifestsOver(client: Client<repo.ManifestServiceDefinition>): M
         sourceType,
         manifests: manifests.map(({ json = "", path = "", line = 0 }) => ({ json, path, line })),
         commit: commit && metadataOf(commit),
+        warnings,
       };
     },
     async resolveRevision(request, options) {

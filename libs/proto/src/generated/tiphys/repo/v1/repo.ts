@@ -49,6 +49,7 @@ export interface RenderResponse {
   sourceType?: string | undefined;
   manifests?: Manifest[] | undefined;
   commit?: RevisionMetadata | undefined;
+  warnings?: string[] | undefined;
 }
 
 export interface Manifest {
@@ -483,7 +484,7 @@ export const DestinationCluster: MessageFns<DestinationCluster> = {
 };
 
 function createBaseRenderResponse(): RenderResponse {
-  return { revision: undefined, key: undefined, sourceType: undefined, manifests: [], commit: undefined };
+  return { revision: undefined, key: undefined, sourceType: undefined, manifests: [], commit: undefined, warnings: [] };
 }
 
 export const RenderResponse: MessageFns<RenderResponse> = {
@@ -504,6 +505,11 @@ export const RenderResponse: MessageFns<RenderResponse> = {
     }
     if (message.commit !== undefined) {
       RevisionMetadata.encode(message.commit, writer.uint32(42).fork()).join();
+    }
+    if (message.warnings !== undefined && message.warnings.length !== 0) {
+      for (const v of message.warnings) {
+        writer.uint32(50).string(v!);
+      }
     }
     return writer;
   },
@@ -562,6 +568,17 @@ export const RenderResponse: MessageFns<RenderResponse> = {
             }
 
             message.commit = RevisionMetadata.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const el = reader.string();
+            if (el !== undefined) {
+              message.warnings!.push(el);
+            }
             continue;
           }
         }
