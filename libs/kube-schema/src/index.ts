@@ -31,4 +31,5 @@ export {
 } from "./tables/index.js";
 export { approvalOf } from "./validation/crd.js";
 export { validateMetadata } from "./validation/metadata.js";
+export { qosClass } from "./validation/pod/subresources.js";
 export { needsHealthCheck as isHealthChecked, validateClusterIps } from "./validation/service.js";

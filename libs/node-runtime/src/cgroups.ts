@@ -18,6 +18,8 @@ export interface ContainerGroup {
   readonly join: readonly string[];
   /** True when the kernel has killed something in it for want of memory. */
   outOfMemory(): Promise<boolean>;
+  /** Changes the limits of what runs in it; throws when it uses more memory than it would have. */
+  limit(limits: ResourceLimits): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -58,6 +60,13 @@ async function unified(node: string): Promise<Cgroups> {
   const group = (folder: string): ContainerGroup => ({
     join: [join(folder, "cgroup.procs")],
     outOfMemory: async () => counted(await text(join(folder, "memory.events"))),
+    async limit({ memory, cpu }) {
+      if (memory !== undefined) {
+        refuseBelow(memory, Number(await text(join(folder, "memory.current"))));
+        await writeFile(join(folder, "memory.max"), String(memory));
+      }
+      if (cpu !== undefined) await writeFile(join(folder, "cpu.max"), `${quota(cpu)} ${PERIOD_US}`);
+    },
     remove: () => removeGroup(folder),
   });
   return {
@@ -87,6 +96,22 @@ async function separate(node: string): Promise<Cgroups> {
   const group = (name: string): ContainerGroup => ({
     join: controllers.map((controller) => join(at(controller, name), "cgroup.procs")).filter(existsSync),
     outOfMemory: async () => counted(await text(join(at("memory", name), "memory.oom_control"))),
+    async limit({ memory, cpu }) {
+      if (memory !== undefined) {
+        await mkdir(at("memory", name), { recursive: true });
+        refuseBelow(memory, Number(await text(join(at("memory", name), "memory.usage_in_bytes"))));
+        // The limit with swap may never be below the one without: which goes first depends on the direction.
+        const set = (file: string) => writeFile(join(at("memory", name), file), String(memory));
+        await set("memory.memsw.limit_in_bytes").catch(() => {});
+        await set("memory.limit_in_bytes");
+        await set("memory.memsw.limit_in_bytes").catch(() => {});
+      }
+      if (cpu !== undefined && controllers.includes("cpu")) {
+        await mkdir(at("cpu", name), { recursive: true });
+        await writeFile(join(at("cpu", name), "cpu.cfs_period_us"), String(PERIOD_US));
+        await writeFile(join(at("cpu", name), "cpu.cfs_quota_us"), String(quota(cpu)));
+      }
+    },
     async remove() {
       for (const controller of controllers) await removeGroup(at(controller, name));
     },
@@ -110,6 +135,10 @@ async function separate(node: string): Promise<Cgroups> {
       for (const controller of controllers) await removeGroup(join(ROOT, controller, "tiphys", node));
     },
   };
+}
+
+function refuseBelow(memory: number, usage: number): void {
+  if (usage > memory) throw new Error(`attempting to set pod memory limit (${memory}) below current usage (${usage})`);
 }
 
 const quota = (cpu: number): number => Math.max(1000, Math.round(cpu * PERIOD_US));

@@ -9,6 +9,7 @@ import type { Accounts } from "./identity.js";
 import type { ImageManager, PullSettings } from "./image-manager.js";
 import type { ImageTable } from "./images.js";
 import type { ObjectWatch } from "./object-watch.js";
+import type { NodeSize } from "./resize.js";
 import type { SandboxKind } from "./sandbox.js";
 import type { VolumeSources } from "./volume-content.js";
 
@@ -78,6 +79,9 @@ export interface PodContext {
   readonly node: string;
   readonly path: string;
   readonly hostIP: string;
+  /** What this machine has, and what the pods of the node other than this one ask for. */
+  readonly size: NodeSize;
+  readonly requestedBesides: (uid: string) => NodeSize;
   readonly images: ImageManager;
   readonly objects: ObjectWatch;
   /** Absent where this process cannot limit others. */

@@ -59,6 +59,9 @@ export function notHonoured(pod: KubeObject, powers: NodePowers): readonly strin
     }
     if (container["volumeDevices"]) found.add(`${at}.volumeDevices`);
   }
+  for (const { name, targetContainerName } of spec.ephemeralContainers ?? []) {
+    if (targetContainerName) found.add(`ephemeralContainers[${name}].targetContainerName`);
+  }
   return [...found].sort();
 }
 

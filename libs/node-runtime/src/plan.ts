@@ -25,6 +25,13 @@ export const allContainers = (pod: KubeObject): readonly PodContainer[] => [
   ...mainContainers(pod),
 ];
 
+/** Containers that were added to a running pod to look into it: they start once, and hold nothing up. */
+export const ephemeralContainers = (pod: KubeObject): readonly PodContainer[] => pod["spec"]?.ephemeralContainers ?? [];
+export const everyContainer = (pod: KubeObject): readonly PodContainer[] => [
+  ...allContainers(pod),
+  ...ephemeralContainers(pod),
+];
+
 const FIRST_BACK_OFF = 10_000;
 const LONGEST_BACK_OFF = 300_000;
 /** A container that ran this long starts its back-off anew. */
@@ -65,7 +72,7 @@ export function planPod(pod: KubeObject, record: PodRecord, now: number): PodPla
   const mains = mainContainers(pod);
 
   const end = (outcome: PodOutcome | undefined, reason: string): PodPlan => {
-    const alive = allContainers(pod).filter((container) => isAlive(of(container.name)));
+    const alive = everyContainer(pod).filter((container) => isAlive(of(container.name)));
     const first = alive.filter((container) => !sidecars.includes(container));
     // Sidecars serve the others, so they go last, in reverse order.
     const stop = first.length > 0 ? first : alive.slice(-1);
@@ -115,6 +122,8 @@ export function planPod(pod: KubeObject, record: PodRecord, now: number): PodPla
       stop.push({ container: name, reason: `Container ${name} definition changed, will be restarted`, changed: true });
     }
   };
+
+  for (const { name } of ephemeralContainers(pod)) if (of(name).state.phase === "waiting") begin(name);
 
   // Once a main container has started, sidecars that end hold nothing up any more.
   const begun = mains.some(({ name }) => of(name).attempt > 0);

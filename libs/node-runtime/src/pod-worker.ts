@@ -27,10 +27,20 @@ import { ImageError, type RunnableImage } from "./image-manager.js";
 import { isLiteral } from "./literal.js";
 import { type LogRecorder, logFile, recordLog } from "./log-recorder.js";
 import { NOT_HONOURED, notHonoured, plainProblem, unsupported } from "./not-honoured.js";
-import { allContainers, nextBackOff, type PodContainer, PULL_SHOWN_MS, planPod, restarts } from "./plan.js";
+import { everyContainer, nextBackOff, type PodContainer, PULL_SHOWN_MS, planPod, restarts } from "./plan.js";
 import { type ProbeSpec, runProbes } from "./probes.js";
-import { quantity } from "./quantity.js";
+import { processesBelow } from "./process-table.js";
 import { type ContainerRecord, isAlive, newContainer, type PodRecord, type Terminated } from "./record.js";
+import {
+  changedSizes,
+  limitsOf,
+  NO_LIMITS,
+  needsRestart,
+  type ResizeState,
+  requestsOf,
+  resizeProblem,
+  resourcesOf,
+} from "./resize.js";
 import { removeRoot } from "./rootfs.js";
 import { launch } from "./sandbox.js";
 import { podStatus } from "./status.js";
@@ -45,7 +55,7 @@ interface Live {
   readonly execution: Execution;
   readonly input?: ContainerInput;
   readonly image: RunnableImage | undefined;
-  readonly group: ContainerGroup | undefined;
+  group: ContainerGroup | undefined;
   /** Resolves once its end is recorded. */
   handled: Promise<void>;
   stopping?: boolean;
@@ -81,6 +91,8 @@ const HOOK_MS = 3600_000;
 const IMAGE_RETRY_MS = 10_000;
 const LONGEST_IMAGE_RETRY_MS = 300_000;
 const STATUS_RETRY_MS = 1000;
+/** How often a change of sizes that cannot be made is tried again. */
+const RESIZE_RETRY_MS = 3000;
 
 const SHUTDOWN = { reason: "Terminated", message: "Pod was terminated because its node was stopped" };
 
@@ -161,7 +173,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
 
   /** A failed pull becomes the waiting for the next one. */
   function showBackOffs(): void {
-    for (const container of allContainers(pod)) {
+    for (const container of everyContainer(pod)) {
       const own = record.containers[container.name];
       if (own?.state.phase !== "waiting" || own.state.reason !== "ErrImagePull") continue;
       if (now() < (own.waitingSince ?? 0) + PULL_SHOWN_MS) continue;
@@ -189,8 +201,80 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     await save();
   }
 
+  /** Gives running containers the sizes that the spec has come to ask for, or says why not. */
+  async function resizeRunning(): Promise<void> {
+    const wanted = everyContainer(pod).flatMap((container) => {
+      const own = of(container.name);
+      own.resources ??= resourcesOf(container);
+      const sizes = isAlive(own) ? changedSizes(resourcesOf(container), own.resources) : [];
+      return sizes.length > 0 ? [{ container, own, sizes }] : [];
+    });
+    if (wanted.length === 0 || record.outcome || pod.metadata.deletionTimestamp) {
+      if (record.resize) {
+        record.resize = undefined;
+        await save();
+      }
+      return;
+    }
+    const bounded = wanted.some(
+      ({ container, own }) =>
+        changedSizes({ limits: resourcesOf(container).limits ?? {} }, { limits: own.resources?.limits ?? {} }).length >
+        0,
+    );
+    const problem =
+      bounded && !context.cgroups
+        ? { reason: "Infeasible" as const, message: NO_LIMITS }
+        : resizeProblem(requestsOf(pod), context.size, context.requestedBesides(record.uid));
+    if (problem) return notResized({ type: "PodResizePending", ...problem });
+    context.event(pod, "Normal", "ResizeStarted", "Pod resize started");
+    for (const { container, own, sizes } of wanted) {
+      const { name } = container;
+      if (needsRestart(container, sizes)) {
+        own.restart = true;
+        void end(name, `Container ${name} resize requires restart, will be restarted`);
+        continue;
+      }
+      try {
+        await applyLimits(container);
+        own.resources = resourcesOf(container);
+      } catch (error) {
+        return notResized({ type: "PodResizeInProgress", reason: "Error", message: messageOf(error) });
+      }
+    }
+    record.resize = undefined;
+    context.event(pod, "Normal", "ResizeCompleted", "Pod resize completed");
+    await save();
+  }
+
+  async function notResized(state: ResizeState): Promise<void> {
+    const same = record.resize?.reason === state.reason && record.resize.message === state.message;
+    record.resize = state;
+    if (!same) context.event(pod, "Warning", `Resize${state.reason}`, `Pod resize ${state.reason}: ${state.message}`);
+    await save();
+  }
+
+  async function applyLimits(container: PodContainer): Promise<void> {
+    const entry = live.get(container.name);
+    const limits = limitsOf(resourcesOf(container));
+    if (!entry || !context.cgroups || Object.keys(limits).length === 0) return;
+    const name = groupName(container.name, of(container.name).attempt);
+    await entry.group?.limit(limits);
+    const before = entry.group?.join ?? [];
+    const group = entry.group ? context.cgroups.find(name) : await context.cgroups.create(name, limits);
+    entry.group = group;
+    const joined = group.join.filter((file) => !before.includes(file));
+    if (joined.length === 0) return;
+    // All but the shim, which has their end to tell; what they fork meanwhile is found at the second look.
+    for (let look = 0; look < 2; look++) {
+      for (const pid of (await processesBelow([entry.process.pid])).slice(1)) {
+        for (const file of joined) await writeFile(file, String(pid)).catch(() => {});
+      }
+    }
+  }
+
   async function pass(): Promise<void> {
     await measureDisk();
+    await resizeRunning();
     for (;;) {
       showBackOffs();
       const plan = planPod(pod, record, now());
@@ -208,7 +292,9 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
         if (hooked.size > 0) break;
         begun = (await begin(name)) || begun;
       }
-      const times = [plan.lookAgainAt, diskLookAt].filter((time) => time !== undefined);
+      const times = [plan.lookAgainAt, diskLookAt, record.resize && now() + RESIZE_RETRY_MS].filter(
+        (time) => time !== undefined,
+      );
       lookAgain(times.length > 0 ? Math.min(...times) : undefined);
       // What just started may let the next container start.
       if (begun && !again && !stopped) continue;
@@ -269,7 +355,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
   /** Starts a container, or says why not; false when its image is still on the way. */
   async function begin(name: string): Promise<boolean> {
     const own = of(name);
-    const container = allContainers(pod).find((one) => one.name === name);
+    const container = everyContainer(pod).find((one) => one.name === name);
     if (!container || isAlive(own)) return true;
     const image = imageOf(container);
     if (image === undefined) return false;
@@ -306,6 +392,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     own.waitingSince = undefined;
     own.ready = false;
     own.started = false;
+    own.resources = resourcesOf(container);
     own.state = { phase: "starting" };
     const { identity } = execution.command;
     if (identity)
@@ -363,12 +450,9 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
   const groupName = (name: string, attempt: number) => `${record.uid}-${name}-${attempt}`;
 
   async function limit(container: PodContainer, attempt: number): Promise<ContainerGroup | undefined> {
-    const { memory, cpu } = container["resources"]?.limits ?? {};
-    if (!context.cgroups || (memory === undefined && cpu === undefined)) return undefined;
-    return context.cgroups.create(groupName(container.name, attempt), {
-      ...(memory === undefined ? {} : { memory: quantity(memory) }),
-      ...(cpu === undefined ? {} : { cpu: quantity(cpu) }),
-    });
+    const limits = limitsOf(resourcesOf(container));
+    if (!context.cgroups || Object.keys(limits).length === 0) return undefined;
+    return context.cgroups.create(groupName(container.name, attempt), limits);
   }
 
   async function notConfigured(own: ContainerRecord, name: string, error: unknown): Promise<void> {
@@ -472,7 +556,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
 
   /** A probe may give less time than the pod. */
   function graceOf(name: string): number | undefined {
-    const container = allContainers(pod).find((one) => one.name === name);
+    const container = everyContainer(pod).find((one) => one.name === name);
     const { unhealthy } = of(name);
     const probe = unhealthy?.includes("startup") ? "startupProbe" : unhealthy ? "livenessProbe" : undefined;
     return probe === undefined ? undefined : container?.[probe]?.terminationGracePeriodSeconds;
@@ -486,7 +570,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     const grace: number =
       pod.metadata.deletionGracePeriodSeconds ?? givenGrace ?? pod["spec"]?.terminationGracePeriodSeconds ?? 30;
     const deadline = now() + grace * 1000;
-    const container = allContainers(pod).find((one) => one.name === name);
+    const container = everyContainer(pod).find((one) => one.name === name);
     const work = async () => {
       const own = reason.includes("restarted") || reason === "FailedPostStartHook";
       context.event(pod, "Normal", "Killing", own ? reason : `Stopping container ${name}`);
@@ -527,7 +611,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     // unshare has a code of its own for a child that was killed.
     const killed = end === "unknown" || (kind === "unshare" && end.code === 1 && oomKilled);
     const code = killed ? 137 : end.code;
-    const container = allContainers(pod).find((one) => one.name === name);
+    const container = everyContainer(pod).find((one) => one.name === name);
     const folder = attemptDir(name, own.attempt);
     const message = given?.message ?? (await terminationMessage(container, folder, code !== 0, clock));
     const outOfMemory = code === 137 && oomKilled;
@@ -628,7 +712,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
       for (const [name, own] of Object.entries(record.containers)) {
         if (!isAlive(own)) continue;
         const folder = attemptDir(name, own.attempt);
-        const container = allContainers(pod).find((one) => one.name === name);
+        const container = everyContainer(pod).find((one) => one.name === name);
         const found = await findContainer(folder, kind, clock);
         if (found.state === "never started") {
           // The number of the lost claim stays used; the restart count tells of starts that happened.

@@ -59,3 +59,12 @@ export function signalProcess(pid: number, signal: NodeJS.Signals | number): boo
     return false;
   }
 }
+
+/** Ids of these processes and of all that come from them. */
+export async function processesBelow(roots: readonly number[]): Promise<number[]> {
+  const children = new Map<number, number[]>();
+  for (const { pid, parent } of await processTable()) children.set(parent, [...(children.get(parent) ?? []), pid]);
+  const found = [...roots];
+  for (const pid of found) found.push(...(children.get(pid) ?? []));
+  return found;
+}

@@ -1,3 +1,5 @@
+import type { ContainerResources, ResizeState } from "./resize.js";
+
 /** Where a container is in its life. Times are milliseconds since 1970. */
 export type ContainerState =
   | { readonly phase: "waiting"; readonly reason: string; readonly message?: string }
@@ -17,6 +19,8 @@ export interface Terminated {
 }
 
 export interface ContainerRecord {
+  /** What it was given when it started, or by a resize since. */
+  resources?: ContainerResources;
   state: ContainerState;
   /** Number of the last process that was claimed; names its folder. */
   attempt: number;
@@ -61,6 +65,8 @@ export interface PodRecord {
   readonly startTime: number;
   containers: Record<string, ContainerRecord>;
   outcome?: PodOutcome;
+  /** Set while a change of sizes cannot be made. */
+  resize?: ResizeState;
   /** Set when the pod used more of the node than it may: it ends with this. */
   evicted?: string;
 }

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { sleep } from "@tiphys/clock";
@@ -28,9 +29,10 @@ import { isLiteral } from "./literal.js";
 import { readLog } from "./log-reader.js";
 import { createNodeObject } from "./node-object.js";
 import { createObjectWatch } from "./object-watch.js";
-import { allContainers } from "./plan.js";
+import { allContainers, everyContainer } from "./plan.js";
 import { createPodWorker, type PodWorker } from "./pod-worker.js";
 import type { PodRecord } from "./record.js";
+import { requestsOf } from "./resize.js";
 import { type ClusterResolver, createClusterResolver } from "./resolver.js";
 import { overlayWorks } from "./rootfs.js";
 import { containerPath, type SandboxKind } from "./sandbox.js";
@@ -338,7 +340,7 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
       ({ record }) => record.namespace === key.namespace && record.name === key.name,
     );
     if (!worker) throw statusError(404, "NotFound", `node ${nodeName} does not run pod "${key.name}"`);
-    const names = allContainers(worker.pod).map(({ name }) => name);
+    const names = everyContainer(worker.pod).map(({ name }) => name);
     const mains = (worker.pod["spec"]?.containers ?? []).map(({ name }: { name: string }) => name);
     const container = options.container ?? (mains.length === 1 ? mains[0] : undefined);
     if (container === undefined) {
@@ -416,6 +418,17 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
         node,
         path,
         hostIP: HOST_IP,
+        size: { cpu: cpus().length, memory: totalmem() },
+        requestedBesides(uid) {
+          const total = { cpu: 0, memory: 0 };
+          for (const { record, pod } of workers.values()) {
+            if (record.uid === uid || record.outcome) continue;
+            const { cpu, memory } = requestsOf(pod);
+            total.cpu += cpu;
+            total.memory += memory;
+          }
+          return total;
+        },
         images: createImageManager({
           table: [...(deps.images ?? []), ...(deps.hostPrograms === false ? [] : defaultImages)],
           has: (program) => findProgram(program, path) !== undefined,

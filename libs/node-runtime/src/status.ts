@@ -1,6 +1,14 @@
 import type { Condition, KubeObject } from "@tiphys/resources";
 import { goDuration } from "./duration.js";
-import { allContainers, initContainers, isSidecar, mainContainers, type PodContainer, restarts } from "./plan.js";
+import {
+  allContainers,
+  ephemeralContainers,
+  initContainers,
+  isSidecar,
+  mainContainers,
+  type PodContainer,
+  restarts,
+} from "./plan.js";
 import { type ContainerRecord, newContainer, type PodRecord } from "./record.js";
 
 const time = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
@@ -77,7 +85,14 @@ export function podStatus(
     { type: "ContainersReady", status: ready ? "True" : "False", ...(ready ? {} : notReady) },
     { type: "PodScheduled", status: "True" },
   ];
-  const own = new Set(wanted.map(({ type }) => type));
+  if (record.resize && !outcome) {
+    wanted.push({
+      ...record.resize,
+      status: "True",
+      ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    });
+  }
+  const own = new Set([...wanted.map(({ type }) => type), "PodResizePending", "PodResizeInProgress"]);
   const conditions = [
     ...wanted.map((condition) => {
       const old = before.find(({ type }) => type === condition.type);
@@ -102,6 +117,13 @@ export function podStatus(
     ...(initContainers(pod).length > 0
       ? {
           initContainerStatuses: initContainers(pod).map((container) =>
+            containerStatus(pod, record, container, of, now),
+          ),
+        }
+      : {}),
+    ...(ephemeralContainers(pod).length > 0
+      ? {
+          ephemeralContainerStatuses: ephemeralContainers(pod).map((container) =>
             containerStatus(pod, record, container, of, now),
           ),
         }
@@ -143,13 +165,13 @@ function containerStatus(
     restartCount: own.restarts,
     state: apiState(record, container.name, state),
     lastState: own.last ? apiState(record, container.name, own.last) : {},
-    ...(container["resources"] && state.phase === "running" ? resourcesOf(container["resources"]) : {}),
+    ...(state.phase === "running" ? sizes(own.resources ?? container["resources"] ?? {}) : {}),
     ...(own.user && own.attempt > 0 ? { user: { linux: own.user } } : {}),
     ...(container["volumeMounts"]?.length ? { volumeMounts: container["volumeMounts"].map(mountStatus) } : {}),
   };
 }
 
-const resourcesOf = (resources: { requests?: object }) => ({
+const sizes = (resources: { requests?: object }) => ({
   resources,
   ...(resources.requests ? { allocatedResources: resources.requests } : {}),
 });

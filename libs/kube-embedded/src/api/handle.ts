@@ -86,7 +86,7 @@ export type ApiAnswer =
   | { readonly type: "bytes"; readonly bytes: AsyncIterable<Uint8Array> };
 
 /** Subresources by name that exist in the API and not here yet. */
-const missing = new Set(["exec", "attach", "portforward", "proxy", "ephemeralcontainers", "resize"]);
+const missing = new Set(["exec", "attach", "portforward", "proxy"]);
 
 /** Says by name that a subresource is known and not there yet. */
 export function refuseMissing({
@@ -243,7 +243,8 @@ async function post(
 
 function logs(parts: HandlerParts, kind: ServedKind, pod: KubeObject, options: LogOptions, signal: AbortSignal) {
   const { name } = pod.metadata;
-  const containers = [...(pod["spec"]?.initContainers ?? []), ...(pod["spec"]?.containers ?? [])].map(
+  const { initContainers = [], containers: mains = [], ephemeralContainers = [] } = pod["spec"] ?? {};
+  const containers = [...initContainers, ...mains, ...ephemeralContainers].map(
     (container: { name: string }) => container.name,
   );
   const container = options.container ?? defaultContainer(pod);

@@ -1,5 +1,5 @@
 import { clone, deepEqual } from "@tiphys/canonical-json";
-import { dropGated } from "@tiphys/kube-schema";
+import { dropGated, qosClass } from "@tiphys/kube-schema";
 import type { KubeObject } from "@tiphys/resources";
 import type { ServedKind } from "./kinds.js";
 
@@ -187,6 +187,9 @@ export function prepareUpdate(
       spec: { ...old["spec"], finalizers: object["spec"]?.finalizers ?? [] },
     };
   }
+  if (kind.collection === "/pods" && (subresource === "resize" || subresource === "ephemeralcontainers")) {
+    return podPart(object, old, subresource);
+  }
   const next: KubeObject = { ...object, metadata: { ...object.metadata } };
   if (kind.builtin) dropGated(kind.builtin, next);
   if (kind.hasStatus) {
@@ -205,6 +208,45 @@ export function prepareUpdate(
   // The finalizers of the spec belong to the finalize subresource.
   if (kind.collection === "/namespaces") next["spec"] = old["spec"];
   return next;
+}
+
+/** A pod of which only what belongs to `subresource` is as the writer wants it. */
+function podPart(object: KubeObject, old: KubeObject, subresource: "resize" | "ephemeralcontainers"): KubeObject {
+  const { managedFields, resourceVersion } = object.metadata;
+  const { managedFields: _managed, ...kept } = old.metadata;
+  const metadata = {
+    ...kept,
+    ...(managedFields ? { managedFields } : {}),
+    ...(resourceVersion ? { resourceVersion } : {}),
+  };
+  const [is, was] = [object["spec"], old["spec"]];
+  if (subresource === "ephemeralcontainers") {
+    const { ephemeralContainers: _before, ...spec } = was;
+    const wanted = is?.ephemeralContainers ? { ephemeralContainers: is.ephemeralContainers } : {};
+    return { ...old, metadata, spec: { ...spec, ...wanted } };
+  }
+  const sized = (field: string) => {
+    const [next, last] = [is?.[field] ?? [], was[field] ?? []] as Record<string, unknown>[][];
+    // Containers that are others than before are left to be refused.
+    if (next!.some((container, at) => container["name"] !== last![at]?.["name"])) return next;
+    return next!.map(({ resources, resizePolicy }, at) => {
+      const { resources: _resources, resizePolicy: _policy, ...rest } = last![at]!;
+      return { ...rest, ...(resources ? { resources } : {}), ...(resizePolicy ? { resizePolicy } : {}) };
+    });
+  };
+  const same = (field: string) => (is?.[field]?.length ?? 0) === (was[field]?.length ?? 0);
+  if (!same("containers") || !same("initContainers")) return { ...object, metadata, status: old["status"] };
+  const { resources: _resources, ...spec } = was;
+  return {
+    ...old,
+    metadata,
+    spec: {
+      ...spec,
+      containers: sized("containers"),
+      ...(was.initContainers ? { initContainers: sized("initContainers") } : {}),
+      ...(is?.resources ? { resources: is.resources } : {}),
+    },
+  };
 }
 
 /** Whether a change of `old` into `next` is one of the wanted state, which metadata.generation counts. */
@@ -298,23 +340,3 @@ const returnsDeleted = new Set([
   "storage.k8s.io/volumeattributesclasses",
 ]);
 export const returnsDeletedObject = (kind: ServedKind): boolean => returnsDeleted.has(kind.collection);
-
-// biome-ignore lint/suspicious/noExplicitAny: containers have been decoded by the kind's schema
-const containersOf = (pod: KubeObject): any[] => [
-  ...(pod["spec"]?.containers ?? []),
-  ...(pod["spec"]?.initContainers ?? []),
-];
-
-function qosClass(pod: KubeObject): string {
-  let any = false;
-  let guaranteed = true;
-  for (const { resources } of containersOf(pod)) {
-    for (const resource of ["cpu", "memory"]) {
-      const request = resources?.requests?.[resource];
-      const limit = resources?.limits?.[resource];
-      if (request !== undefined || limit !== undefined) any = true;
-      if (limit === undefined || (request !== undefined && request !== limit)) guaranteed = false;
-    }
-  }
-  return any ? (guaranteed ? "Guaranteed" : "Burstable") : "BestEffort";
-}

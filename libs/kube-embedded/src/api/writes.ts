@@ -246,7 +246,10 @@ export async function commitUpdate(
     ? defaulted.metadata.managedFields
     : updateManagedFields({
         before: old,
-        after: carriedOver(defaulted, old),
+        after: carriedOver(
+          isPart(subresource) ? strategy.prepareUpdate(kind, defaulted, old, subresource) : defaulted,
+          old,
+        ),
         manager: context.manager,
         schema: kind.schema,
         now,
@@ -320,6 +323,10 @@ const revisionMissing = (kind: ServedKind, name: string) =>
       "Invalid value: 0: must be specified for an update",
     ),
   ]);
+
+/** Who writes a part of a pod owns nothing beyond that part, whatever else was sent along. */
+const isPart = (subresource: string | undefined): boolean =>
+  subresource === "resize" || subresource === "ephemeralcontainers";
 
 /** The wanted object with what the writer cannot change, for the question who changed what. */
 function carriedOver(wanted: KubeObject, old: KubeObject): KubeObject {

@@ -19,6 +19,7 @@ import { validateMetadata } from "./metadata.js";
 import { isAddress, validateIpAddress, validateNetworkPolicy, validateServiceCidr } from "./network.js";
 import * as others from "./others.js";
 import { validatePod, validatePodUpdate } from "./pod/index.js";
+import { validateEphemeralContainersUpdate, validatePodResize } from "./pod/subresources.js";
 import { validateLimitRange, validateQuota, validateQuotaStatus } from "./quota.js";
 import { validateByDefinition } from "./required.js";
 import { validateService, validateServiceStatus } from "./service.js";
@@ -91,6 +92,12 @@ const CERTIFICATE_REQUEST = "certificates.k8s.io/CertificateSigningRequest";
 
 /** Kinds whose names are checked by something else, or not at all. */
 const anyName: NameRule = () => [];
+
+/** Writes of a subresource that are judged by rules of their own. */
+const bySubresource: Readonly<Record<string, Validator>> = {
+  "/Pod/resize": (pod, old) => validatePodResize(pod, old!),
+  "/Pod/ephemeralcontainers": (pod, old) => validateEphemeralContainersUpdate(pod, old!),
+};
 
 const nameRules: Readonly<Record<string, NameRule>> = {
   "/Namespace": isDnsLabel,
@@ -176,7 +183,7 @@ export function validateBuiltin(
   );
   if (id === CERTIFICATE_REQUEST) return [...errors, ...validateCertificateRequest(object, old, subresource)];
   if (subresource === "status") return [...errors, ...(statusValidators[id]?.(object, old) ?? [])];
-  const own = validators[id];
+  const own = (subresource && bySubresource[`${id}/${subresource}`]) || validators[id];
   if (own !== undefined) return [...errors, ...own(object, old)];
   const check = systemChecks[id];
   if (check !== undefined) return [...errors, ...check(object)];

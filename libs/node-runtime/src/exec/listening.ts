@@ -1,5 +1,5 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
-import { processTable } from "../process-table.js";
+import { processesBelow } from "../process-table.js";
 
 const LISTEN = "0A";
 const MAX_PROCESSES = 2000;
@@ -15,7 +15,7 @@ export async function listensOn(roots: readonly number[], port: number): Promise
     }
   }
   if (inodes.size === 0) return false;
-  for (const pid of (await below(roots)).slice(0, MAX_PROCESSES)) {
+  for (const pid of (await processesBelow(roots)).slice(0, MAX_PROCESSES)) {
     const folder = `/proc/${pid}/fd`;
     for (const fd of await readdir(folder).catch(() => [])) {
       const inode = /^socket:\[(\d+)\]$/.exec(await readlink(`${folder}/${fd}`).catch(() => ""))?.[1];
@@ -23,12 +23,4 @@ export async function listensOn(roots: readonly number[], port: number): Promise
     }
   }
   return false;
-}
-
-async function below(roots: readonly number[]): Promise<number[]> {
-  const children = new Map<number, number[]>();
-  for (const { pid, parent } of await processTable()) children.set(parent, [...(children.get(parent) ?? []), pid]);
-  const found = [...roots];
-  for (const pid of found) found.push(...(children.get(pid) ?? []));
-  return found;
 }

@@ -1,6 +1,6 @@
 import type { Endpoint } from "../forwarders.js";
 import type { ContainerTarget } from "../kubelet-handler.js";
-import { allContainers } from "../plan.js";
+import { allContainers, everyContainer } from "../plan.js";
 import type { PodWorker } from "../pod-worker.js";
 import { listensOn } from "./listening.js";
 
@@ -19,7 +19,7 @@ export function streamProblem(
       ? undefined
       : { code: 500, message: `pod not found ("${name}_${worker.record.namespace}") or not running` };
   }
-  if (!allContainers(worker.pod).some((one) => one.name === container)) {
+  if (!everyContainer(worker.pod).some((one) => one.name === container)) {
     return { code: 404, message: `container not found ("${container}")` };
   }
   if (!worker.entrance(container ?? "")) return { code: 500, message: `container not found ("${container}")` };

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { type KubeObject, types } from "@tiphys/resources";
 import { eventually } from "@tiphys/testing";
 import type { NodeRuntimeDeps } from "../deps.js";
@@ -302,5 +303,86 @@ export function describeLifecycle(connect: () => Promise<TestCluster>, options: 
       "containers[main].securityContext.capabilities.add[SYS_ADMIN]",
       "spec.securityContext.seccompProfile",
     ]);
+  });
+
+  const patchPart = (name: string, subresource: string, spec: object) =>
+    node.client.patch(
+      types.pods,
+      { namespace: node.namespace, name },
+      { type: "strategic", body: { spec } },
+      { subresource },
+    );
+  const conditionOf = (pod: KubeObject, type: string) =>
+    pod["status"]?.conditions?.find((one: { type: string }) => one.type === type);
+  const resize = (name: string, resources: object) =>
+    patchPart(name, "resize", { containers: [{ name: "main", resources }] });
+
+  it("resizes a running container in place, starts one anew that asks for it, and says what the node has not", async () => {
+    const resources = { requests: { cpu: "50m", memory: "32Mi" }, limits: { memory: "64Mi", cpu: "500m" } };
+    const container = { name: "main", ...sh("exec sleep 1000"), resources };
+    await node.createPod("grows", { containers: [container] });
+    await node.createPod("again", {
+      containers: [{ ...container, resizePolicy: [{ resourceName: "memory", restartPolicy: "RestartContainer" }] }],
+    });
+    const first = await node.waitFor("grows", (pod) => statusOf(pod).state?.running);
+    expect(statusOf(first)).toMatchObject({ resources, allocatedResources: resources.requests });
+    await node.waitFor("again", (pod) => statusOf(pod).state?.running);
+
+    const more = { limits: { memory: "96Mi", cpu: "1" } };
+    await resize("grows", more);
+    await resize("again", more);
+    if (process.getuid?.() === 0) {
+      const grown = await node.waitFor("grows", (pod) => statusOf(pod).resources?.limits?.memory === "96Mi");
+      expect(statusOf(grown)).toMatchObject({ restartCount: 0, resources: more });
+      const folder = ["/sys/fs/cgroup/memory/tiphys", "/sys/fs/cgroup/tiphys"].find(existsSync)!;
+      const group = `${folder}/${node.nodeName}/${grown.metadata.uid}-main-1`;
+      const file = [`${group}/memory.limit_in_bytes`, `${group}/memory.max`].find(existsSync)!;
+      expect(readFileSync(file, "utf8").trim()).toBe(String(96 * 1024 ** 2));
+      const anew = await node.waitFor(
+        "again",
+        (pod) => statusOf(pod).restartCount === 1 && statusOf(pod).state.running,
+      );
+      expect(statusOf(anew).resources.limits.memory).toBe("96Mi");
+    } else {
+      const kept = await node.waitFor("grows", (pod) => conditionOf(pod, "PodResizePending"));
+      expect(conditionOf(kept, "PodResizePending").message).toContain("control groups");
+    }
+    await resize("grows", { requests: { memory: "999Ti" }, limits: { memory: "999Ti" } });
+    const huge = await node.waitFor("grows", (pod) => conditionOf(pod, "PodResizePending"));
+    expect(conditionOf(huge, "PodResizePending")).toMatchObject({ status: "True", reason: "Infeasible" });
+    await resize("grows", { requests: { memory: "32Mi" }, limits: { memory: "96Mi" } });
+    await node.waitFor("grows", (pod) => conditionOf(pod, "PodResizePending") === undefined);
+    await expect(
+      patchPart("grows", "resize", { containers: [{ name: "main", resources: { limits: { memory: null } } }] }),
+    ).rejects.toThrow("resource limits cannot be removed");
+    for (const name of ["grows", "again"]) await remove(name);
+  });
+
+  it("runs a container that is added to a running pod, once, and keeps it as it is", async () => {
+    await node.createPod("looked-into", {
+      containers: [{ name: "main", ...sh("exec sleep 1000"), volumeMounts: [{ name: "work", mountPath: "/work" }] }],
+      volumes: [{ name: "work", emptyDir: {} }],
+    });
+    await node.waitFor("looked-into", (pod) => statusOf(pod).state?.running);
+    const look = { name: "look", ...sh("echo seen > /work/file; cat /work/file; exit 3") };
+    const volumeMounts = [{ name: "work", mountPath: "/work" }];
+    await patchPart("looked-into", "ephemeralcontainers", { ephemeralContainers: [{ ...look, volumeMounts }] });
+    const pod = await node.waitFor(
+      "looked-into",
+      (one) => one["status"]?.ephemeralContainerStatuses?.[0]?.state?.terminated,
+    );
+    expect(pod["status"].phase).toBe("Running");
+    expect(pod["status"].ephemeralContainerStatuses[0]).toMatchObject({
+      name: "look",
+      restartCount: 0,
+      state: { terminated: { exitCode: 3 } },
+    });
+    expect(await node.log("looked-into", { container: "look" })).toBe("seen\n");
+    await expect(
+      patchPart("looked-into", "ephemeralcontainers", {
+        ephemeralContainers: [{ ...look, image: "other", volumeMounts }],
+      }),
+    ).rejects.toThrow('existing ephemeral containers "look" may not be changed');
+    await remove("looked-into");
   });
 }
