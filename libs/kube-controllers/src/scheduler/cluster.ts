@@ -1,6 +1,7 @@
+import { type Amounts, add, amountsOf, requestsOf } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { isPodFinished } from "../shared.js";
-import { type Amounts, add, amountsOf, requestsOf, scoredRequestsOf } from "./requests.js";
+import { scoredRequestsOf } from "./requests.js";
 import { hasPodAffinity, type NamespaceLabels } from "./selectors.js";
 
 interface HostPort {

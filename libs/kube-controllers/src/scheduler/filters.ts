@@ -1,6 +1,6 @@
+import { requestsOf } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { hostPortsOf, type NodeRoom, type SchedulingCluster } from "./cluster.js";
-import { requestsOf } from "./requests.js";
 import { taintsOf, tolerated, wantsNode } from "./selectors.js";
 import { affinityCheck, spreadCheck } from "./topology.js";
 

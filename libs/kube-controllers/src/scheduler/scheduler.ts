@@ -9,12 +9,12 @@ import {
   type LabelSelector,
   matchesSelector,
 } from "@tiphys/kube";
+import { requestsOf } from "@tiphys/kube-values";
 import { controllerOf, type KubeObject, keyOf, keyText, type ObjectKey, types } from "@tiphys/resources";
 import { isPodFinished, timeText } from "../shared.js";
 import { SchedulingCluster } from "./cluster.js";
 import type { Rule } from "./filters.js";
 import { planBinding, type SchedulerAction, type SchedulerState } from "./plan.js";
-import { requestsOf } from "./requests.js";
 
 const NAME = "default-scheduler";
 const FIRST_WAIT_MS = 1000;

@@ -1,7 +1,8 @@
 import type { LabelSelector } from "@tiphys/kube";
+import { requestsOf } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import type { NodeRoom, SchedulingCluster } from "./cluster.js";
-import { requestsOf, scoredRequestsOf } from "./requests.js";
+import { scoredRequestsOf } from "./requests.js";
 import { matchesNodeTerm, type NodeTerm, taintsOf, tolerates, tolerationsOf } from "./selectors.js";
 import { affinityScores, spreadScores } from "./topology.js";
 

@@ -1,4 +1,5 @@
 import { admitPodOfAccount } from "@tiphys/kube-access";
+import { amountOf, requestsOf } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import type { Store } from "../store/store.js";
 import type { ServedKind } from "./kinds.js";
@@ -67,5 +68,32 @@ export function completePod({ store, random }: Parts, kind: ServedKind, pod: Kub
       ...(spec.tolerations ?? []),
       { key, operator: "Exists", effect: "NoExecute", tolerationSeconds: SECONDS_TOLERATED },
     ];
+  }
+}
+
+/** Refuses a pod on a node what that node could never give. */
+export function admitResize(store: Store, kind: ServedKind, pod: KubeObject): void {
+  const { name } = pod.metadata;
+  const on: string | undefined = pod["spec"]?.nodeName;
+  if (!on) return;
+  const node = store.get("/nodes", undefined, on);
+  if (!node) throw forbidden(kind, name, `node ${JSON.stringify(on)} not found`);
+  const refuse = (problem: string, reason: string) => {
+    throw forbidden(kind, name, problem, { causes: [{ reason }] });
+  };
+  const os = node.metadata.labels?.["kubernetes.io/os"];
+  if (os !== undefined && os !== "linux") {
+    refuse(
+      `pod resize is only supported on linux nodes, node ${JSON.stringify(on)} is ${JSON.stringify(os)}`,
+      "UnsupportedPlatform",
+    );
+  }
+  const requests = requestsOf(pod);
+  const problems = ["cpu", "memory"].flatMap((size) => {
+    const [wanted, allocatable] = [requests[size] ?? 0, amountOf(size, node["status"]?.allocatable?.[size])];
+    return wanted > allocatable ? [`${size}, requested: ${wanted}, allocatable: ${allocatable}`] : [];
+  });
+  if (problems.length > 0) {
+    refuse(`node didn't have enough allocatable resources: ${problems.join("; ")}`, "NodeCapacity");
   }
 }

@@ -6,7 +6,7 @@ import type { KubeObject } from "@tiphys/resources";
 import { checkEscalation } from "../access/escalation.js";
 import { giveNamespaceDefaults } from "../access/namespace-defaults.js";
 import { restrictNode } from "../access/node-restriction.js";
-import { checkNamespace, completePod } from "./admission.js";
+import { admitResize, checkNamespace, completePod } from "./admission.js";
 import { decodeBody } from "./body.js";
 import {
   admitRequest,
@@ -273,6 +273,7 @@ export async function commitUpdate(
   if (kind.collection === CERTIFICATE_REQUESTS) admitRequest(access, context.principal, kind, next, old, subresource);
   if (subresource !== "status" && strategy.bumpsGeneration(kind, next, old)) {
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    if (subresource === "resize") admitResize(store, kind, next);
   }
   if (kind.collection === CRDS && !subresource) next["status"] = crdStatus(next, store, now);
   if (sameExceptManagedFieldsTimes(next, old)) return old;
