@@ -148,8 +148,9 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
       log,
       configMaps: () => configMaps.list(namespace),
       hasCredentials: async (url, project) => {
-        const { username, password, bearerToken, sshPrivateKey } = credentialsFor(url, { project }, await sources());
-        return [username, password, bearerToken, sshPrivateKey].some((each) => each !== undefined);
+        const found = credentialsFor(url, { project }, await sources());
+        const { username, password, bearerToken, sshPrivateKey, githubApp } = found;
+        return [username, password, bearerToken, sshPrivateKey, githubApp].some((each) => each !== undefined);
       },
     });
   const rendererOver = (cache: Cache) =>

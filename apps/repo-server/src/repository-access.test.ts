@@ -109,7 +109,7 @@ describeWith(["sshd", "git"], "access to repositories by Argo CD's Secrets and C
   });
 
   it("names a field of the Secret that it does not honour", async () => {
-    await secret({ url: url.https, insecure: "true", enableLfs: "true" });
-    await says(url.https, /^enableLfs in a repository Secret \(https:.*\) is not implemented yet/);
+    await secret({ url: url.https, insecure: "true", gcpServiceAccountKey: "{}" });
+    await says(url.https, /^gcpServiceAccountKey in a repository Secret \(https:.*\) is not implemented yet/);
   });
 });

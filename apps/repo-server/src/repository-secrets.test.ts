@@ -110,8 +110,7 @@ it("reads certificates and host keys from Argo CD's ConfigMaps", () => {
 
 it.each([
   ["type", "helm", /repository type helm/],
-  ["githubAppID", "1", /githubAppID in a repository Secret/],
-  ["enableLfs", "true", /enableLfs/],
+  ["githubAppID", "1", /githubAppID.*without githubAppPrivateKey/],
   ["gcpServiceAccountKey", "{}", /gcpServiceAccountKey/],
   ["azureServicePrincipalClientId", "x", /azureServicePrincipalClientId/],
   ["depth", "deep", /depth: "deep" in the repository Secret of .* is not a number/],

@@ -2,6 +2,7 @@ import { InvalidArgumentError, UnimplementedError } from "@tiphys/errors";
 import {
   type Asker,
   endpointOf,
+  type GithubApp,
   isSshUrl,
   prefixLength,
   type RepositoryCredentials,
@@ -9,17 +10,13 @@ import {
   sameRepository,
 } from "@tiphys/git";
 import type { KubeObject } from "@tiphys/resources";
-import { secretText, secretValues } from "./secret-values.js";
+import { type SecretValues, secretText, secretValues } from "./secret-values.js";
 
 /** Label on Argo CD's Secrets that says what a Secret is about. */
 export const SECRET_TYPE_LABEL = "argocd.argoproj.io/secret-type";
 
 /** Keys of a repository Secret that change how Git is spoken and that we cannot honour yet. */
 const unimplemented = [
-  "enableLfs",
-  "githubAppID",
-  "githubAppInstallationID",
-  "githubAppPrivateKey",
   "gcpServiceAccountKey",
   "useAzureWorkloadIdentity",
   "azureServicePrincipalClientId",
@@ -70,9 +67,11 @@ export function credentialsFor(url: string, { project }: Asker, sources: Credent
   const type = (own && secretText(own, "type")) ?? "git";
   if (type !== "git") throw new UnimplementedError(`repository type ${type} (${redactUrl(url)})`);
   const hasOwn =
-    own !== undefined && ["username", "password", "sshPrivateKey", "bearerToken"].some((key) => secretText(own, key));
+    own !== undefined &&
+    ["username", "password", "sshPrivateKey", "bearerToken", "githubAppPrivateKey"].some((key) => secretText(own, key));
   const from = [own, hasOwn ? undefined : template].filter((secret) => secret !== undefined);
-  const { value, secret, flag, refuse } = secretValues(from);
+  const values = secretValues(from);
+  const { value, secret, flag, refuse } = values;
   const scoped = from.some((each) => secretText(each, "project") !== undefined);
   refuse(unimplemented, `a repository Secret (${redactUrl(url)})`);
   const depth = value("depth");
@@ -95,9 +94,34 @@ export function credentialsFor(url: string, { project }: Asker, sources: Credent
     ["sshKnownHosts", known?.["ssh_known_hosts"]],
     ["proxy", value("proxy")],
     ["noProxy", value("noProxy")],
+    ["githubApp", githubAppOf(values, url)],
+    ["enableLfs", flag("enableLfs")],
     ["depth", Number(depth ?? 0) || undefined],
   ];
   return Object.fromEntries(entries.filter(([, each]) => each !== undefined && each !== false));
+}
+
+function githubAppOf({ value, secret }: SecretValues, url: string): GithubApp | undefined {
+  const [id, privateKey] = [value("githubAppID"), secret("githubAppPrivateKey")];
+  if (!id && !privateKey) return undefined;
+  if (!id || !privateKey) {
+    const [given, absent] = id ? ["githubAppID", "githubAppPrivateKey"] : ["githubAppPrivateKey", "githubAppID"];
+    throw new InvalidArgumentError(given, `in the repository Secret of ${redactUrl(url)} is without ${absent}`);
+  }
+  if (!/^[\w.-]+$/.test(id)) {
+    throw new InvalidArgumentError(
+      "githubAppID",
+      `in the repository Secret of ${redactUrl(url)} is not the id of an App`,
+    );
+  }
+  const [installationId, baseUrl] = [value("githubAppInstallationID"), value("githubAppEnterpriseBaseUrl")];
+  return {
+    id,
+    privateKey,
+    // Argo CD's own tools write 0 where none is given.
+    ...(installationId && installationId !== "0" ? { installationId } : {}),
+    ...(baseUrl ? { baseUrl } : {}),
+  };
 }
 
 /** Whether an operator has named a repository for a project, by its own Secret or a template's address. */

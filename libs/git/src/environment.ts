@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UnimplementedError } from "@tiphys/errors";
-import type { RepositoryCredentials } from "./credentials.js";
+import { authorizationOf, type RepositoryCredentials } from "./credentials.js";
 import { endpointOf, isSshUrl, redactUrl } from "./url.js";
 
 /** The environment of one git command; secrets are here or in private files, never in arguments. */
@@ -100,11 +100,7 @@ export async function gitEnvironment(options: EnvironmentOptions): Promise<GitEn
       const target = address.host.includes(":") ? `[${address.host}]` : address.host;
       if (hostname !== address.host) config.push([`${scope}.curloptResolve`, `${hostname}:${address.port}:${target}`]);
     }
-    const secret = credentials.bearerToken
-      ? `Bearer ${credentials.bearerToken.reveal()}`
-      : credentials.password
-        ? `Basic ${Buffer.from(`${credentials.username ?? "git"}:${credentials.password.reveal()}`).toString("base64")}`
-        : undefined;
+    const secret = authorizationOf(credentials);
     if (secret) config.push([`${scope}.extraHeader`, `Authorization: ${secret}`]);
     if (credentials.insecure) config.push([`${scope}.sslVerify`, "false"]);
     if (credentials.ca) config.push([`${scope}.sslCAInfo`, await file("ca.pem", credentials.ca)]);

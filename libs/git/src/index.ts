@@ -1,6 +1,7 @@
 export * from "./commit.js";
 export * from "./credentials.js";
 export * from "./errors.js";
+export { type LfsPointer, parseLfsPointer } from "./lfs.js";
 export type { Repository } from "./mirror.js";
 export type { GitObject } from "./objects.js";
 export * from "./repositories.js";

@@ -7,6 +7,8 @@ import { PermissionDeniedError, UnavailableError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
 import type { RepositoryCredentials } from "./credentials.js";
 import { type GitEnvironment, gitEnvironment } from "./environment.js";
+import { createGithubApps } from "./github-app.js";
+import { withLfs } from "./lfs.js";
 import { openMirror, type Repository } from "./mirror.js";
 import { discard, listFolders } from "./mirror-folder.js";
 import { checkRepositoryUrl, endpointOf, isSshUrl, redactUrl, sameOrigin } from "./url.js";
@@ -68,6 +70,14 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
     return proxy || (real.host === endpoint.host && real.port === endpoint.port) ? undefined : real;
   };
 
+  const apps = options.dialer && createGithubApps({ dialer: options.dialer, clock: options.clock });
+  const credentialsOf = async (url: string, asker: Asker): Promise<RepositoryCredentials | undefined> => {
+    const found = await options.credentials?.(url, asker);
+    if (!found?.githubApp || found.password || found.bearerToken) return found;
+    if (!apps) throw new UnavailableError("GitHub Apps cannot be asked for tokens: there is no way out");
+    return { ...found, username: "x-access-token", password: await apps.token(found.githubApp, url, found) };
+  };
+
   interface Opened {
     readonly url: string;
     readonly untrusted: boolean;
@@ -79,7 +89,7 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
   const environment = async ({ url, untrusted, project, scope }: Opened, at: string): Promise<GitEnvironment> => {
     // The credentials of an address are for that address: another port of the same host is another one.
     const own = sameOrigin(url, at);
-    const credentials = await options.credentials?.(own ? url : at, { project });
+    const credentials = await credentialsOf(own ? url : at, { project });
     if (credentials?.scope !== scope && (own || credentials?.scope !== undefined)) {
       throw new UnavailableError(`the repository Secret of ${redactUrl(at)} has just come or gone for a project`);
     }
@@ -127,7 +137,7 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
           `repository ${url} is a folder of this machine, and its address comes from a file`,
         );
       }
-      const scope = (await options.credentials?.(url, { project }))?.scope;
+      const { scope, enableLfs = false } = (await options.credentials?.(url, { project })) ?? {};
       const key = [...(untrusted ? ["untrusted"] : []), ...(scope === undefined ? [] : [`of ${scope}`]), url].join(" ");
       const name = `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.git`;
       let mirror = mirrors.get(name);
@@ -147,7 +157,16 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
         mirrors.set(name, mirror);
         mirror.catch(() => mirrors.delete(name));
       }
-      return mirror;
+      const { dialer, clock } = options;
+      if (!enableLfs || !dialer) return mirror;
+      return withLfs(await mirror, {
+        url,
+        directory: join(options.directory, name, "lfs"),
+        dialer,
+        clock,
+        credentials: () => credentialsOf(url, { project }),
+        untrusted,
+      });
     },
     swept: async () => sweep?.done,
     close() {
