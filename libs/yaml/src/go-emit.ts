@@ -23,13 +23,15 @@ export class NotEncodableError extends Error {}
 export function toGoYaml(value: unknown, options: GoYamlOptions = {}): string {
   const writer = new Writer(options);
   writer.node(value, -1, false, false, false);
-  return writer.out.endsWith("\n") ? writer.out : `${writer.out}\n`;
+  return writer.text();
 }
 
 const DEPTH = 250;
 
 class Writer {
-  out = "";
+  /** The lines that are whole, and the one under way: only that one is looked at, so a long text costs no more a line. */
+  private lines = "";
+  private line = "";
   private depth = 0;
   private readonly v3: boolean;
   private readonly viaJson: boolean;
@@ -45,7 +47,8 @@ class Writer {
 
   /** `fresh`: the text stands after `- `, so the first line of a block needs no line break of its own. */
   node(value: unknown, indent: number, inMapping: boolean, fresh: boolean, inSequence: boolean): void {
-    if (this.out.length > this.maxLength) throw new RangeError(`the YAML text is longer than ${this.maxLength}`);
+    if (this.lines.length + this.line.length > this.maxLength)
+      throw new RangeError(`the YAML text is longer than ${this.maxLength}`);
     if (++this.depth > DEPTH) throw new NotEncodableError(`nested deeper than ${DEPTH} levels`);
     if (typeof value === "string") this.scalar(value, indent);
     else if (value === null || value === undefined) this.put("null");
@@ -65,12 +68,31 @@ class Writer {
   }
 
   private put(text: string): void {
-    this.out += this.out === "" || this.out.endsWith(" ") ? text : ` ${text}`;
+    this.add(this.isEmpty || this.line.endsWith(" ") ? text : ` ${text}`);
   }
 
-  private line(indent: number, first: boolean): void {
-    if (first) this.out += " ";
-    else if (this.out !== "") this.out += `${this.out.endsWith("\n") ? "" : "\n"}${" ".repeat(indent)}`;
+  private add(text: string): void {
+    const end = text.lastIndexOf("\n") + 1;
+    if (end === 0) {
+      this.line += text;
+      return;
+    }
+    this.lines += this.line + text.slice(0, end);
+    this.line = text.slice(end);
+  }
+
+  private get isEmpty(): boolean {
+    return this.line === "" && this.lines === "";
+  }
+
+  /** All of it, with a line break at its end. */
+  text(): string {
+    return this.line === "" && this.lines !== "" ? this.lines : `${this.lines}${this.line}\n`;
+  }
+
+  private startLine(indent: number, first: boolean): void {
+    if (first) this.line += " ";
+    else if (!this.isEmpty) this.add(`${this.line === "" ? "" : "\n"}${" ".repeat(indent)}`);
   }
 
   private deeper(indent: number, inSequence: boolean): number {
@@ -87,9 +109,9 @@ class Writer {
     const own = inMapping && !this.v3 ? Math.max(indent, 0) : this.deeper(indent, inSequence);
     let first = fresh;
     for (const item of items) {
-      this.line(own, first);
+      this.startLine(own, first);
       first = false;
-      this.out += "-";
+      this.add("-");
       this.node(item, own, false, true, true);
     }
   }
@@ -104,20 +126,20 @@ class Writer {
     const keys = [...map.keys()];
     if (keys.length > 1) sortKeys(keys, this.v3);
     for (const key of keys) {
-      this.line(own, first);
+      this.startLine(own, first);
       first = false;
       if (!key.includes("\n") && (key.length < 43 || Buffer.byteLength(key) <= 128)) {
         const text = keyText(
           this.viaJson && loneSurrogate.test(key) ? key.replace(loneSurrogates, "\ufffd") : key,
           this.v3,
         );
-        this.out += `${text}:`;
+        this.add(`${text}:`);
         this.node(map.get(key), own, true, false, false);
       } else {
-        this.out += "?";
+        this.add("?");
         this.scalar(key, own);
-        this.line(own, false);
-        this.out += ":";
+        this.startLine(own, false);
+        this.add(":");
         this.node(map.get(key), own, true, true, false);
       }
     }
@@ -148,11 +170,10 @@ class Writer {
       return;
     }
     this.put("");
-    const column = this.out.length - this.out.lastIndexOf("\n") - 1;
+    const column = this.line.length;
     const width = this.v3 ? Number.POSITIVE_INFINITY : WIDTH;
     const whole = kind === "plain" ? text : kind === "single" ? `'${text.replaceAll("'", "''")}'` : doubleQuoted(text);
-    this.out +=
-      column + whole.length <= width ? whole : fold(text, kind, whole, [...this.out.slice(-column)].length, indent);
+    this.add(column + whole.length <= width ? whole : fold(text, kind, whole, [...this.line].length, indent));
   }
 
   private literal(head: string, text: string, indent: number): void {
@@ -168,8 +189,8 @@ class Writer {
     while (start < text.length) {
       let end = text.indexOf("\n", start);
       if (end < 0) end = text.length;
-      if (end > start) this.out += pad + text.slice(start, end);
-      if (end < text.length) this.out += "\n";
+      if (end > start) this.add(pad + text.slice(start, end));
+      if (end < text.length) this.add("\n");
       start = end + 1;
     }
   }
