@@ -110,10 +110,17 @@ export class NonFiniteError extends Error {
   }
 }
 
+/** A tag that nobody knows: a scalar is a text then, and lists and maps are what they are. */
+const unknownTags = (["!", "tag:"] as const).flatMap((prefix) => [
+  new yaml.Type(prefix, { kind: "scalar", multi: true, construct: (data: string | null) => data ?? "" }),
+  new yaml.Type(prefix, { kind: "sequence", multi: true }),
+  new yaml.Type(prefix, { kind: "mapping", multi: true }),
+]);
+
 /** Plain scalars as Go's sigs.k8s.io/yaml reads them; dates stay strings. */
 export const goSchema = yaml.FAILSAFE_SCHEMA.extend({
   implicit: [nullType, boolType, intType, floatType, mergeType],
-  explicit: [binaryType],
+  explicit: [binaryType, ...unknownTags],
 });
 
 const DATE = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt ](\d{1,2}):(\d{2}):(\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2})?)?$/;
@@ -137,5 +144,5 @@ const dateType = new yaml.Type("tag:yaml.org,2002:timestamp", {
 /** The same where an empty value is undefined and no null, only true and false are booleans, and dates are said in full: as Go's yaml.v3 reads, and kustomize with it. */
 export const goNodeSchema = yaml.FAILSAFE_SCHEMA.extend({
   implicit: [saidNullType, plainBoolType, intType, floatType, dateType, mergeType],
-  explicit: [binaryType],
+  explicit: [binaryType, ...unknownTags],
 });
