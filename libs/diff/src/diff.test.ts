@@ -174,6 +174,46 @@ it("folds stringData, drops status and server fields", () => {
   expect(secret).toEqual({ apiVersion: "v1", kind: "Secret", metadata: { name: "x" }, data: { a: "aGVsbG8=" } });
 });
 
+it("a member that says null says nothing, in Kubernetes' own kinds", () => {
+  const object = (apiVersion: string): KubeObject => ({
+    apiVersion,
+    kind: "ConfigMap",
+    metadata: { name: "x", labels: { a: null as unknown as string } },
+    data: { a: null, b: "c" },
+    list: [{ c: null, d: 1 }],
+  });
+  expect(normalizeDesired(object("v1"))).toEqual({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "x", labels: {} },
+    data: { b: "c" },
+    list: [{ d: 1 }],
+  });
+  expect(normalizeDesired(object("example.com/v1"))).toEqual(object("example.com/v1"));
+  // What an earlier apply made of the null is taken away by the next one.
+  const live: KubeObject = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: {
+      name: "x",
+      managedFields: [
+        { manager: "us", operation: "Apply", apiVersion: "v1", fieldsV1: { "f:data": { "f:a": {}, "f:b": {} } } },
+      ],
+    },
+    data: { a: "", b: "c" },
+  };
+  const desired = normalizeDesired({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "x" },
+    data: { a: null, b: "c" },
+  });
+  expect(compareObject({ desired, live, manager: "us" })).toEqual([{ path: ".data.a", type: "extra" }]);
+  const { managedFields, ...metadata } = live.metadata;
+  expect(managedFields).toHaveLength(1);
+  expect(compareObject({ desired, live: { ...live, metadata, data: { b: "c" } }, manager: "us" })).toEqual([]);
+});
+
 it("masks secrets so that equal values look equal and no value shows", () => {
   const secret = (data: object): KubeObject => ({ apiVersion: "v1", kind: "Secret", metadata: { name: "x" }, data });
   const { desired, live } = maskSecrets(secret({ a: "b25l", b: "b25l" }), secret({ a: "b25l", b: "dHdv" }));

@@ -38,9 +38,33 @@ export function normalizeDesired(object: KubeObject): KubeObject {
     delete copy["stringData"];
     if (Object.keys(data).length > 0) copy["data"] = data;
   }
+  if (isOwnGroup(copy.apiVersion)) dropNulls(copy);
   // The server fills these rules from other roles.
   if (copy.kind === "ClusterRole" && copy["aggregationRule"]) delete copy["rules"];
   return copy;
+}
+
+/** True for Kubernetes' own groups, whose kinds have no field that may be null. */
+const isOwnGroup = (apiVersion: string): boolean => {
+  const [group = ""] = apiVersion.includes("/") ? apiVersion.split("/") : [];
+  return !group.includes(".") || group.endsWith(".k8s.io");
+};
+
+/**
+ * A member that says null says nothing, as for a client-side apply, which leaves it out. Applied by the server it would be owned,
+ * and what the server makes of it (an empty text, a default) would look like something that is wanted no more.
+ */
+function dropNulls(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  if (Array.isArray(value)) {
+    value.forEach(dropNulls);
+    return;
+  }
+  const members = value as Record<string, unknown>;
+  for (const [key, member] of Object.entries(members)) {
+    if (member === null) delete members[key];
+    else dropNulls(member);
+  }
 }
 
 const PLUS = "+";

@@ -69,6 +69,10 @@ const transformers: Readonly<Record<string, Run>> = {
     affix(list.items, textOf(config["prefix"]), "prefix", specs(config, defaultFields.namePrefix)),
   SuffixTransformer: (config, _loader, list) =>
     affix(list.items, textOf(config["suffix"]), "suffix", specs(config, defaultFields.nameSuffix)),
+  PrefixSuffixTransformer: (config, _loader, list) => {
+    affix(list.items, textOf(config["prefix"]), "prefix", specs(config, defaultFields.namePrefix));
+    affix(list.items, textOf(config["suffix"]), "suffix", specs(config, defaultFields.nameSuffix));
+  },
   NamespaceTransformer: (config, _loader, list) => {
     const namespace = textOf(get(config["metadata"], "namespace"));
     if (!namespace) return;

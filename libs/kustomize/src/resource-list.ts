@@ -101,5 +101,7 @@ function inherit(made: Resource, old: Resource): void {
   made.prefixes = [...old.prefixes];
   made.suffixes = [...old.suffixes];
   made.behavior = old.behavior;
+  // What is merged into an object of a file keeps the name that others know it by.
+  made.needsHash &&= old.needsHash;
   made.vars.push(...old.vars);
 }

@@ -346,6 +346,13 @@ export const good: Readonly<Record<string, Files>> = {
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 1, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: []}}}\n",
     },
   ),
+  "a generator that merges into an object of a file": alone(
+    "resources: [c.yaml]\nconfigMapGenerator: [{name: c, behavior: merge, literals: [a=1]}]\n",
+    { "app/c.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {b: '2'}\n" },
+  ),
+  "prefix and suffix by one transformer, a replacement's path that begins with a dot": alone(
+    "resources: [service.yaml]\ntransformers:\n- |-\n  apiVersion: builtin\n  kind: PrefixSuffixTransformer\n  metadata: {name: t}\n  prefix: a-\n  suffix: -z\n  fieldSpecs:\n  - {kind: Service, path: metadata/name}\n  - {kind: Service, path: spec/clusterIP, create: true}\nreplacements:\n- source: {kind: Service, fieldPath: .metadata.name}\n  targets: [{select: {kind: Service}, fieldPaths: [spec.type], options: {create: true}}]\n",
+  ),
   "patches whose labels are empty, and nulls of patches with a target": alone(
     "resources: [three.yaml]\nbuildMetadata: [managedByLabel]\npatchesStrategicMerge:\n- '{apiVersion: v1, kind: Thing, metadata: {name: one, labels: {}}}'\npatches:\n- target: {kind: Other}\n  patch: '{apiVersion: v1, kind: Other, metadata: {name: two, labels: {}, annotations: {x: null}}}'\n- patch: '{apiVersion: v1, kind: Thing, metadata: {name: three, labels: {a: null}, annotations: {x: null, y: b}}}'\n",
     {

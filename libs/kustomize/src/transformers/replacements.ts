@@ -90,7 +90,10 @@ const choiceOf = (part: string): { key: string; value: string } => {
 
 function lookup(from: unknown, path: readonly string[]): unknown {
   let value = from;
-  for (const part of path) {
+  for (const each of path) {
+    const part = each.trim();
+    // `.metadata.name` is `metadata.name`.
+    if (part === "") continue;
     if (Array.isArray(value)) {
       if (isChoice(part)) {
         const { key, value: wanted } = choiceOf(part);
