@@ -192,7 +192,13 @@ async function bootstrap(client: KubeClient, crds: readonly KubeObject[]): Promi
     }
   };
   const writes = NAMESPACES.map((name) =>
-    ensure(client.create(types.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+    ensure(
+      client.create(
+        types.namespaces,
+        { apiVersion: "v1", kind: "Namespace", metadata: { name } },
+        { fieldManager: "kube-apiserver" },
+      ),
+    ),
   );
   await Promise.all(writes);
   await Promise.all(

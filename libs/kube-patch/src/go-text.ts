@@ -24,7 +24,8 @@ export function goType(value: unknown): string {
 export function goSyntax(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(", ")}}`;
-  if (value === null || typeof value !== "object") return String(value);
+  if (value === null || value === undefined) return "interface {}(nil)";
+  if (typeof value !== "object") return String(value);
   const members = Object.entries(value).map(([key, member]) => `${JSON.stringify(key)}:${goSyntax(member)}`);
   return `map[string]interface {}{${members.join(", ")}}`;
 }

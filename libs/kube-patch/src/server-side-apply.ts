@@ -148,7 +148,7 @@ function checkConfiguration(applied: KubeObject, schema: Schema): void {
   checkTyped(applied, schema, "", problems);
   if (problems.length === 0) return;
   const { namespace = "", name } = applied.metadata ?? {};
-  const about = `${goText(namespace)}/${goText(name)}; ${String(applied.apiVersion).includes("/") ? "" : "/"}${goText(applied.apiVersion)}, Kind=${goText(applied.kind)}`;
+  const about = `${typeof namespace === "string" ? namespace : ""}/${goText(name)}; ${String(applied.apiVersion).includes("/") ? "" : "/"}${goText(applied.apiVersion)}, Kind=${goText(applied.kind)}`;
   const listed =
     problems.length === 1 ? problems[0] : `errors:\n${problems.map((problem) => `  ${problem}`).join("\n")}`;
   throw new PatchError("unmergeable", `failed to create typed patch object (${about}): ${listed}`);

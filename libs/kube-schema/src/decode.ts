@@ -1,6 +1,7 @@
 import { canonicalQuantity } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { isStruct, zeroValue } from "./definitions.js";
+import { inStruct } from "./embedded.js";
 import type { Schema } from "./schema.js";
 
 export interface Decoded {
@@ -10,6 +11,8 @@ export interface Decoded {
   readonly unknown: readonly string[];
   /** Why the object cannot be this kind at all (answered with 400); the object is unusable then. */
   readonly error?: string;
+  /** The same without the kind's name in front. */
+  readonly problem?: string;
 }
 
 interface Walk {
@@ -24,7 +27,7 @@ export function decode(object: KubeObject, schema: Schema): Decoded {
   if (walk.error === undefined) return { object: value, unknown: walk.unknown };
   const version = object.apiVersion?.split("/").at(-1) ?? "";
   const error = `${object.kind} in version ${JSON.stringify(version)} cannot be handled as a ${object.kind}: ${walk.error}`;
-  return { object: value, unknown: walk.unknown, error };
+  return { object: value, unknown: walk.unknown, error, problem: walk.error };
 }
 
 /** Name of the Go struct in messages: the last part of the definition's name. */
@@ -41,12 +44,14 @@ function typeName(schema: Schema): string {
   if (schema.type === "integer") return schema.format ?? "int64";
   if (schema.type === "boolean") return "bool";
   if (schema.type === "number") return "float64";
+  if (schema.format === "byte") return "[]uint8";
   if (schema.type === "array") return `[]${schema.items ? typeName(schema.items) : "interface {}"}`;
   if (schema.definition) {
     const parts = schema.definition.split(".");
     return `${parts.at(-2)}.${parts.at(-1)}`;
   }
-  if (schema.additional) return `map[string]${typeName(schema.additional)}`;
+  if (schema.additional)
+    return schema.additional.quantity ? "v1.ResourceList" : `map[string]${typeName(schema.additional)}`;
   return "string";
 }
 
@@ -76,13 +81,15 @@ function decodeStruct(value: object, schema: Schema, path: string, at: string, w
       member,
       known,
       owner,
-      path === "" ? key : `${path}.${key}`,
+      path === "" ? key : `${path}.${inStruct(owner, key)}`,
       at === "" ? key : `${at}.${key}`,
       walk,
     );
     if (decoded === undefined) continue;
     // What is empty or zero is left out, unless the struct always writes it or can tell it from what nobody set.
-    if (isEmpty(decoded, known) && !schema.zeroKept?.includes(key)) continue;
+    // An empty list that was given where there always is one counts as given by its writer, until it is stored.
+    const isGiven = at === "" && Array.isArray(decoded) && alwaysThere(schema, key);
+    if (isEmpty(decoded, known) && !isGiven && !schema.zeroKept?.includes(key)) continue;
     out[key] = decoded;
   }
   for (const key of schema.zeroShown ?? []) if (out[key] === undefined) out[key] = zeroValue(properties[key]);
@@ -92,6 +99,9 @@ function decodeStruct(value: object, schema: Schema, path: string, at: string, w
   }
   return out;
 }
+
+const alwaysThere = (schema: Schema, key: string): boolean =>
+  schema.zeroShown?.includes(key) === true || schema.nullShown?.includes(key) === true;
 
 function isEmpty(value: unknown, schema: Schema): boolean {
   // A default of a definition, an amount, a name or number of a port: what was given is kept.
@@ -119,6 +129,7 @@ function structMembers(schema: Schema): readonly string[] {
 function decodeValue(value: unknown, schema: Schema, owner: string, path: string, at: string, walk: Walk): unknown {
   switch (schema.type) {
     case "string":
+      if (schema.format === "byte" && Array.isArray(value)) return decodeBytes(value, owner, path, walk);
       if (typeof value !== "string") return mismatch(value, schema, owner, path, walk);
       return schema.format === undefined ? value : decodeText(value, schema, walk);
     case "boolean":
@@ -149,7 +160,7 @@ function decodeValue(value: unknown, schema: Schema, owner: string, path: string
       return out;
     }
     default:
-      if (schema.quantity) return decodeQuantity(value, schema, owner, path, walk);
+      if (schema.quantity) return decodeQuantity(value, walk);
       if (schema.intOrString && typeof value !== "string" && typeof value !== "number") {
         return mismatch(value, { type: "integer", format: "intstr.IntOrString" }, owner, path, walk);
       }
@@ -163,15 +174,22 @@ function isInteger(value: unknown, format: string | undefined): boolean {
   return format !== "int32" || value === ((value as number) | 0);
 }
 
-function decodeQuantity(value: unknown, schema: Schema, owner: string, path: string, walk: Walk): unknown {
-  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "bigint") {
-    return mismatch(value, { ...schema, definition: "resource.Quantity" }, owner, path, walk);
-  }
-  const canonical = canonicalQuantity(value);
+function decodeQuantity(value: unknown, walk: Walk): unknown {
+  const isPlain = typeof value === "string" || typeof value === "number" || typeof value === "bigint";
+  const canonical = isPlain ? canonicalQuantity(value) : undefined;
   if (canonical === undefined) {
     walk.error ??= "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
   }
   return canonical;
+}
+
+/** Bytes may be given as numbers, too. */
+function decodeBytes(list: readonly unknown[], owner: string, path: string, walk: Walk): unknown {
+  for (const item of list) {
+    const isByte = Number.isInteger(item) && (item as number) >= 0 && (item as number) <= 255;
+    if (!isByte) return mismatch(item, { type: "integer", format: "uint8" }, owner, path, walk);
+  }
+  return Buffer.from(list as number[]).toString("base64");
 }
 
 const time = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/;

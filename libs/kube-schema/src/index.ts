@@ -33,3 +33,4 @@ export { approvalOf } from "./validation/crd.js";
 export { validateMetadata } from "./validation/metadata.js";
 export { qosClass } from "./validation/pod/subresources.js";
 export { needsHealthCheck as isHealthChecked, validateClusterIps } from "./validation/service.js";
+export { APPARMOR } from "./warnings/pod.js";

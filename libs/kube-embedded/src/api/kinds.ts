@@ -56,6 +56,7 @@ export interface ServedKind extends ResourceType {
     readonly object: KubeObject;
     readonly unknown: readonly string[];
     readonly error?: string;
+    readonly problem?: string;
   };
   applyDefaults(object: KubeObject): KubeObject;
   /** What is wrong; what is only to be told goes to `warn`. */

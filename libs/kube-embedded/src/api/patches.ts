@@ -14,6 +14,7 @@ import {
 import { limits } from "@tiphys/limits";
 import { groupVersionOf, type KubeObject } from "@tiphys/resources";
 import { apiVersionOfKind, checkType, identified, strictness } from "./body.js";
+import type { ServedKind } from "./kinds.js";
 import { timestamp } from "./names.js";
 import type { Parts, Target, WriteContext } from "./parts.js";
 import * as status from "./status.js";
@@ -169,16 +170,40 @@ async function apply(
     throw statusError(409, "Conflict", message, { causes: [...causes] });
   }
   strictness(kind.decode(applied).unknown, context, (message) => status.badRequest(message));
-  const { object: decoded, error } = kind.decode(withLastApplied(result.object, applied, context.manager));
+  const { object: decoded, error, problem } = kind.decode(withLastApplied(result.object, applied, context.manager));
+  if (problem !== undefined) throw unconverted(kind, applied, problem);
   if (error !== undefined) throw status.badRequest(error);
   if (live)
     return {
       object: await commitUpdate(parts, { ...target, patched: true }, decoded, live, context, true),
       created: false,
     };
+  const { uid } = applied.metadata;
+  if (uid) {
+    throw status.conflict(
+      kind,
+      name,
+      `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+    );
+  }
   checkMayCreate(parts, target, context);
   const admitted = admitCreate(parts, kind, namespace, decoded, context, true);
   return { object: await commitCreate(parts, kind, admitted, context), created: true };
+}
+
+/** What fits the schema and is no value of its type all the same is found when the applied object becomes its kind. */
+function unconverted(kind: ServedKind, { metadata }: KubeObject, problem: string): Error {
+  const type = `${kind.group}/${kind.version}, Kind=${kind.kind}`;
+  const fraction = /^json: cannot unmarshal number \S*\.\S* into .* of type (int\d+)$/.exec(problem);
+  const text = fraction
+    ? `cannot convert float64 to ${fraction[1]}`
+    : problem
+        .replace(/^illegal base64 data/, "error decoding from json: $&")
+        .replace(/Go struct field .* of type intstr\.IntOrString$/, "Go value of type int32");
+  const name = `${metadata.namespace ?? ""}/${metadata.name}`;
+  return status.bare(
+    `failed to convert new object (${name}; ${type}) to proper version: unable to convert unstructured object to ${type}: ${text}`,
+  );
 }
 
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";

@@ -1,6 +1,7 @@
 import { clone, deepEqual } from "@tiphys/canonical-json";
 import { dropGated, qosClass } from "@tiphys/kube-schema";
 import type { KubeObject } from "@tiphys/resources";
+import { alignProfiles } from "./app-armor.js";
 import type { ServedKind } from "./kinds.js";
 
 type Status = Record<string, unknown> | undefined;
@@ -70,7 +71,7 @@ const resetBySubresource: Readonly<Record<string, readonly (readonly string[])[]
   "certificates.k8s.io/certificatesigningrequests/approval": [["spec"], ["status", "certificate"]],
 };
 
-export function prepareCreate(kind: ServedKind, object: KubeObject): void {
+export function prepareCreate(kind: ServedKind, object: KubeObject, warn: (text: string) => void): void {
   if (!kind.hasStatus) {
     if (kind.builtin === undefined) return;
   } else if (!keepsStatusAtCreate.has(kind.collection)) {
@@ -78,7 +79,7 @@ export function prepareCreate(kind: ServedKind, object: KubeObject): void {
     const status = statusAtCreate[kind.collection]?.(object) ?? clone(kind.schema.zero?.["status"] as Status);
     if (status) object["status"] = status;
   }
-  completions[kind.collection]?.(object);
+  completions[kind.collection]?.(object, warn);
   if (kind.builtin) dropGated(kind.builtin, object);
   if (kind.collection === "/namespaces") {
     const finalizers: string[] = object["spec"]?.finalizers ?? [];
@@ -90,12 +91,15 @@ export function prepareCreate(kind: ServedKind, object: KubeObject): void {
 }
 
 /** Members that the server itself gives to new objects. */
-const completions: Readonly<Record<string, (object: KubeObject) => void>> = {
+const completions: Readonly<Record<string, (object: KubeObject, warn: (text: string) => void) => void>> = {
   "batch/jobs": (job) => {
+    const own = job.metadata.labels;
+    const isOfTemplate = own === undefined || own === job["spec"]?.template?.metadata?.labels;
     if (job["spec"] && !job["spec"].manualSelector) generateSelector(job);
     const labels = job["spec"]?.template?.metadata?.labels;
-    if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels };
+    if (labels && (isOfTemplate || Object.keys(own).length === 0)) job.metadata.labels = { ...labels };
   },
+  "/pods": alignProfiles,
   "/persistentvolumeclaims": ({ spec }) => {
     if (spec) alignSources(spec);
   },
@@ -148,11 +152,12 @@ function generateSelector(job: KubeObject): void {
   const own = { "controller-uid": uid, "job-name": name };
   const labels: Record<string, string> = { ...own };
   for (const [label, value] of Object.entries(own)) labels[`batch.kubernetes.io/${label}`] = value;
-  const matchLabels = { ...selector?.matchLabels, "batch.kubernetes.io/controller-uid": uid };
+  // What was given stays, and is refused where it is wrong.
+  const matchLabels = { "batch.kubernetes.io/controller-uid": uid, ...selector?.matchLabels };
   job["spec"] = {
     ...job["spec"],
     selector: { ...selector, matchLabels },
-    template: { ...template, metadata: { ...template.metadata, labels: { ...template.metadata?.labels, ...labels } } },
+    template: { ...template, metadata: { ...template.metadata, labels: { ...labels, ...template.metadata?.labels } } },
   };
 }
 

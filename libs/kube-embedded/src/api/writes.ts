@@ -54,16 +54,15 @@ export function admitCreate(
     const wanted = namespace ?? metadata.namespace;
     if (!wanted) throw status.badRequest("an empty namespace may not be set during creation");
     metadata.namespace = wanted;
-  } else if (metadata.namespace) {
-    throw status.invalid(kind, metadata.name, [
-      status.fieldError("metadata.namespace", "FieldValueForbidden", "Forbidden: not allowed on this type"),
-    ]);
-  }
+  } else delete metadata.namespace;
   const now = timestamp(clock.now());
   const { resourceVersion } = metadata;
   for (const field of ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] as const)
     delete metadata[field];
-  if (!owned) delete metadata.managedFields;
+  if (!owned) {
+    delete metadata.managedFields;
+    delete (metadata as unknown as Record<string, unknown>)["selfLink"];
+  }
   // What the server itself adds from here on belongs to nobody, so the owners are written down first.
   object = kind.applyDefaults(object);
   if (object.metadata === metadata) object = { ...object, metadata: { ...metadata } };
@@ -79,6 +78,7 @@ export function admitCreate(
       }),
     );
   }
+  if (kind.builtin) emptyAsNull(kind, object);
   if (kind.namespaced) checkNamespace(store, kind, object);
   dropRepeatedOwners(object.metadata, context);
   restrictNode(context.principal, "create", kind, metadata.name, { object });
@@ -87,7 +87,7 @@ export function admitCreate(
   if (kind.collection === "scheduling.k8s.io/priorityclasses") admitPriorityClass(store, kind, object);
   strategy.protect(kind, object);
   fillSystemMetadata(parts, kind, object.metadata, now);
-  strategy.prepareCreate(kind, object);
+  strategy.prepareCreate(kind, object, context.warn);
   if (kind.collection === "/services") addresses.assign(kind, object, undefined, context.dryRun);
   if (kind.collection === CERTIFICATE_REQUESTS) stampRequester(object, context.principal);
   checkEscalation(access, context.principal, kind, object, undefined);
@@ -105,6 +105,13 @@ export function admitCreate(
 function validated(kind: ServedKind, object: KubeObject, context: WriteContext): readonly FieldError[] {
   const errors = kind.validate(object, undefined, undefined, context.warn);
   return kind.collection === CERTIFICATE_REQUESTS ? [...requestErrors(object), ...errors] : errors;
+}
+
+/** Once its writer owns it, an empty list is as good as none. */
+function emptyAsNull({ schema }: ServedKind, object: KubeObject): void {
+  for (const key of [...(schema.zeroShown ?? []), ...(schema.nullShown ?? [])]) {
+    if (Array.isArray(object[key]) && object[key].length === 0) object[key] = null;
+  }
 }
 
 /** Owners that are named twice count once. */
@@ -130,7 +137,6 @@ function fillSystemMetadata(
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
   if (kind.builtin?.hasGeneration ?? true) delete metadata.generation;
-  delete (metadata as unknown as Record<string, unknown>)["selfLink"];
   metadata.uid = uuid(random);
   metadata.creationTimestamp = now;
   if (strategy.startsWithGeneration(kind)) metadata.generation = 1;
@@ -215,7 +221,8 @@ export function checkIdentity({ namespace, name, kind }: Target, object: KubeObj
   if (given.name !== name) {
     throw status.badRequest(`the name of the object (${given.name}) does not match the name on the URL (${name})`);
   }
-  if (kind.namespaced && given.namespace && given.namespace !== namespace) {
+  // A namespace that is no text at all is refused with the other types.
+  if (kind.namespaced && given.namespace && typeof given.namespace === "string" && given.namespace !== namespace) {
     throw status.badRequest("the namespace of the provided object does not match the namespace sent on the request");
   }
 }
@@ -265,6 +272,7 @@ export async function commitUpdate(
   carryOver(next, old);
   dropRepeatedOwners(next.metadata, context);
   setManagedFields(next, managedFields);
+  if (kind.builtin) emptyAsNull(kind, next);
   if (kind.collection === "/services" && !subresource) addresses.assign(kind, next, old, context.dryRun);
   checkEscalation(access, context.principal, kind, next, old);
   restrictNode(context.principal, "update", kind, name, { object: next, old, subresource });

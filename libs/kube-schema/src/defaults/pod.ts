@@ -17,7 +17,7 @@ export function fillTemplate(template: any): void {
   if (template?.spec) fillPodSpec(template.spec);
 }
 
-export function fillPodSpec(spec: any): void {
+function fillPodSpec(spec: any): void {
   fill(spec, "dnsPolicy", "ClusterFirst");
   fill(spec, "restartPolicy", "Always");
   fill(spec, "schedulerName", "default-scheduler");
@@ -27,19 +27,16 @@ export function fillPodSpec(spec: any): void {
   if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
   else if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount;
   for (const list of [spec.containers, spec.initContainers, spec.ephemeralContainers]) {
-    for (const container of list ?? []) fillContainer(container, spec.hostNetwork === true);
+    for (const container of list ?? []) fillContainer(container);
   }
   for (const volume of spec.volumes ?? []) fillVolume(volume);
 }
 
-function fillContainer(container: any, hostNetwork: boolean): void {
+function fillContainer(container: any): void {
   fill(container, "terminationMessagePath", "/dev/termination-log");
   fill(container, "terminationMessagePolicy", "File");
   fill(container, "imagePullPolicy", pullPolicy(container.image ?? ""));
-  for (const port of container.ports ?? []) {
-    fill(port, "protocol", "TCP");
-    if (hostNetwork && !port.hostPort) port.hostPort = port.containerPort;
-  }
+  for (const port of container.ports ?? []) fill(port, "protocol", "TCP");
   for (const env of container.env ?? []) fillFieldRef(env.valueFrom);
   for (const probe of [container.livenessProbe, container.readinessProbe, container.startupProbe]) {
     if (probe) fillProbe(probe);
@@ -47,9 +44,17 @@ function fillContainer(container: any, hostNetwork: boolean): void {
   for (const handler of [container.lifecycle?.postStart, container.lifecycle?.preStop]) fillHttpGet(handler?.httpGet);
 }
 
-/** An image that may move under its name is pulled every time. */
+const HOST =
+  /(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/;
+const STEP = /[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*/;
+/** Names of images that registries know. */
+const REFERENCE = new RegExp(
+  `^(?:${HOST.source}/)?${STEP.source}(?:/${STEP.source})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`,
+);
+
+/** An image that may move under its name is pulled every time; what is no name at all does not move. */
 function pullPolicy(image: string): string {
-  if (image.includes("@")) return "IfNotPresent";
+  if (image.includes("@") || !REFERENCE.test(image)) return "IfNotPresent";
   const name = image.slice(image.lastIndexOf("/") + 1);
   const tag = name.includes(":") ? name.slice(name.indexOf(":") + 1) : "latest";
   return tag === "latest" ? "Always" : "IfNotPresent";
@@ -57,6 +62,8 @@ function pullPolicy(image: string): string {
 
 function fillFieldRef(source: any): void {
   if (source?.fieldRef) fill(source.fieldRef, "apiVersion", "v1");
+  // Not a default of Kubernetes: an amount that was never given is written as none.
+  if (source?.resourceFieldRef) fill(source.resourceFieldRef, "divisor", "0");
 }
 
 function fillHttpGet(httpGet: any): void {
@@ -95,6 +102,16 @@ function fillVolume(volume: any): void {
     fill(volume.ephemeral.volumeClaimTemplate.spec, "volumeMode", "Filesystem");
   if (volume.image) fill(volume.image, "pullPolicy", pullPolicy(volume.image.reference ?? ""));
   if (volume.iscsi) fill(volume.iscsi, "iscsiInterface", "default");
+  if (volume.azureDisk) {
+    fill(volume.azureDisk, "cachingMode", "ReadWrite");
+    fill(volume.azureDisk, "kind", "Shared");
+    fill(volume.azureDisk, "fsType", "ext4");
+    fill(volume.azureDisk, "readOnly", false);
+  }
+  if (volume.scaleIO) {
+    fill(volume.scaleIO, "storageMode", "ThinProvisioned");
+    fill(volume.scaleIO, "fsType", "xfs");
+  }
   if (volume.rbd) {
     fill(volume.rbd, "pool", "rbd");
     fill(volume.rbd, "user", "admin");
@@ -114,6 +131,10 @@ export function fillPod(pod: any): void {
   if (spec.terminationGracePeriodSeconds < 0) spec.terminationGracePeriodSeconds = 1;
   fillPodSpec(spec);
   for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
+    // A pod in the host's network has its ports; templates leave it to their pods to say so.
+    for (const port of spec.hostNetwork ? (container.ports ?? []) : []) {
+      if (!port.hostPort) port.hostPort = port.containerPort;
+    }
     const { resources } = container;
     if (!resources?.limits) continue;
     // What is limited and not requested is requested at its limit.

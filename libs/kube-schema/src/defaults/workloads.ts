@@ -37,9 +37,12 @@ export function fillStatefulSet({ spec }: any): void {
   fillTemplate(spec.template);
   fill(spec, "podManagementPolicy", "OrderedReady");
   fill(spec, "updateStrategy", {});
-  fill(spec.updateStrategy, "type", "RollingUpdate");
-  if (spec.updateStrategy.type === "RollingUpdate") {
+  // Who names the type and nothing else has the rest left out.
+  if (!spec.updateStrategy.type) {
+    spec.updateStrategy.type = "RollingUpdate";
     fill(spec.updateStrategy, "rollingUpdate", {});
+  }
+  if (spec.updateStrategy.type === "RollingUpdate" && spec.updateStrategy.rollingUpdate) {
     fill(spec.updateStrategy.rollingUpdate, "partition", 0);
   }
   fill(spec, "persistentVolumeClaimRetentionPolicy", {});
@@ -77,7 +80,8 @@ export function fillJob(object: any): void {
   fill(spec, "parallelism", 1);
   fill(spec, "backoffLimit", spec.backoffLimitPerIndex === undefined ? 6 : 2147483647);
   const labels = spec.template?.metadata?.labels;
-  if (labels && !metadata.labels) metadata.labels = { ...labels };
+  // The very labels of the template: what the server adds to those is on the Job, too, as in the original.
+  if (labels && !metadata.labels) metadata.labels = labels;
   fill(spec, "completionMode", "NonIndexed");
   fill(spec, "suspend", false);
   fill(spec, "manualSelector", false);

@@ -32,6 +32,7 @@ import {
   validateVolume,
 } from "./storage.js";
 import { systemChecks } from "./system.js";
+import { validateWebhooks } from "./webhooks.js";
 import * as workloads from "./workloads.js";
 
 type Validator = (object: KubeObject, old?: KubeObject) => FieldError[];
@@ -73,6 +74,8 @@ const validators: Readonly<Record<string, Validator>> = {
   "storage.k8s.io/StorageClass": validateStorageClass,
   "storage.k8s.io/VolumeAttributesClass": validateAttributesClass,
   "coordination.k8s.io/Lease": others.validateLease,
+  "admissionregistration.k8s.io/MutatingWebhookConfiguration": validateWebhooks,
+  "admissionregistration.k8s.io/ValidatingWebhookConfiguration": validateWebhooks,
   "apiextensions.k8s.io/CustomResourceDefinition": validateCrd,
 };
 

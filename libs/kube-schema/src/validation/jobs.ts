@@ -4,7 +4,7 @@ import { InvalidScheduleError, isTimeZone, parseSchedule } from "@tiphys/cron";
 import { isDnsLabel, isQualifiedName } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from "../field-error.js";
-import { validateSelector } from "./metadata.js";
+import { selects, validateSelector } from "./metadata.js";
 import { counts, validateTemplate } from "./workloads.js";
 
 const restartPolicies = ["OnFailure", "Never"];
@@ -198,10 +198,46 @@ function successPolicy(spec: any, path: string): FieldError[] {
   return errors;
 }
 
+/** As messages show maps. */
+const sortedKeys = (map: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
+const sortedSelector = (selector: any): unknown =>
+  selector.matchLabels ? { ...selector, matchLabels: sortedKeys(selector.matchLabels) } : selector;
+
+/** A selector that the server has made up finds the pods of this Job and of no other. */
+function generatedSelector({ metadata, spec }: KubeObject): FieldError[] {
+  if (!spec || spec.manualSelector || !spec.selector) return [];
+  const labels = spec.template?.metadata?.labels ?? {};
+  const errors: FieldError[] = [];
+  const expected: Record<string, string> = {};
+  for (const [label, value] of [
+    ["controller-uid", metadata.uid ?? ""],
+    ["job-name", metadata.name],
+    ["batch.kubernetes.io/controller-uid", metadata.uid ?? ""],
+    ["batch.kubernetes.io/job-name", metadata.name],
+  ] as const) {
+    expected[label] = value;
+    const field = `spec.template.metadata.labels[${label}]`;
+    const problem = `must be '${value}'`;
+    if (labels[label] === undefined) errors.push(required(field, problem));
+    else if (labels[label] !== value) errors.push(invalid(field, sortedKeys(labels), problem));
+  }
+  if (validateSelector(spec.selector, "").length === 0 && !selects(spec.selector, expected)) {
+    errors.push(invalid("spec.selector", sortedSelector(spec.selector), "`selector` not auto-generated"));
+  }
+  return errors;
+}
+
 export function validateJob(object: KubeObject, old?: KubeObject): FieldError[] {
   const spec = object["spec"] ?? {};
-  const errors = validateJobSpec(spec, "spec");
-  errors.push(...validateSelector(spec.selector, "spec.selector"));
+  const errors = [...(old === undefined ? generatedSelector(object) : []), ...validateJobSpec(spec, "spec")];
+  const selector = validateSelector(spec.selector, "spec.selector");
+  errors.push(...selector);
+  const labels = spec.template?.metadata?.labels ?? {};
+  if (spec.selector && selector.length === 0 && !selects(spec.selector, labels)) {
+    const problem = "`selector` does not match template `labels`";
+    errors.push(invalid("spec.template.metadata.labels", sortedKeys(labels), problem));
+  }
   if (old === undefined) {
     if (spec.completionMode === "Indexed" && spec.completions > 0) {
       const longest = `${object.metadata.name}-${spec.completions - 1}`;

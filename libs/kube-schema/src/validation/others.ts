@@ -3,6 +3,7 @@ import { deepEqual } from "@tiphys/canonical-json";
 import { isConfigKey, isDnsSubdomain, isPathSegment } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from "../field-error.js";
+import { pairProblem } from "../tls-pair.js";
 import { validateSelector } from "./metadata.js";
 
 const largestMap = 1024 * 1024;
@@ -186,12 +187,7 @@ export function validateLease(object: KubeObject): FieldError[] {
 /** A pair of certificate and key that cannot be one is stored all the same. */
 export function secretWarnings({ type, data = {} }: any): string[] {
   if (type !== "kubernetes.io/tls") return [];
-  for (const [key, what] of [
-    ["tls.crt", "certificate"],
-    ["tls.key", "key"],
-  ] as const) {
-    const text = Buffer.from(data[key] ?? "", "base64").toString();
-    if (!text.includes("-----BEGIN ")) return [`tls: failed to find any PEM data in ${what} input`];
-  }
-  return [];
+  const text = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+  const problem = pairProblem(text("tls.crt"), text("tls.key"));
+  return problem === undefined ? [] : [problem];
 }

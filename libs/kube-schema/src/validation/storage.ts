@@ -1,8 +1,10 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas and defaulted before
+
 import { deepEqual } from "@tiphys/canonical-json";
 import { compareQuantities, isDnsSubdomain, isQualifiedName, parseQuantity } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, tooLong } from "../field-error.js";
+import { volumeKinds } from "../warnings/volume-kinds.js";
 import { goDiff } from "./go-diff.js";
 import { Found, hostPathTypes, resourceAmount, validateClaimSpec, validateNodeSelector } from "./pod/index.js";
 
@@ -415,7 +417,10 @@ export function volumeWarnings(volume: KubeObject): string[] {
           "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.",
         ]
       : [];
-  return [...classAnnotation(volume), ...recycled];
+  const gone = Object.entries(volumeKinds).flatMap(([kind, [shown, what]]) =>
+    volume["spec"]?.[kind] ? [`spec.${shown}: ${what}`] : [],
+  );
+  return [...classAnnotation(volume), ...recycled, ...gone];
 }
 
 export function claimWarnings(claim: KubeObject): string[] {

@@ -9,7 +9,7 @@ import { networkPolicyWarnings } from "../validation/network.js";
 import { secretWarnings } from "../validation/others.js";
 import { serviceWarnings } from "../validation/service.js";
 import { claimWarnings, csiDriverWarnings, volumeWarnings } from "../validation/storage.js";
-import { podWarnings } from "./pod.js";
+import { hostNameWarnings, podWarnings } from "./pod.js";
 
 type Warner = (object: KubeObject, old?: KubeObject) => string[];
 
@@ -22,6 +22,11 @@ const ofTemplate =
     return template ? podWarnings(template, path) : [];
   };
 
+/** The names of new ones become parts of their pods' names. */
+const named =
+  (warner: Warner): Warner =>
+  (object, old) => [...(old ? [] : hostNameWarnings(object, "Pod names and hostnames")), ...warner(object, old)];
+
 const warners: Readonly<Record<string, Warner>> = {
   "/Node": nodeWarnings,
   "/PersistentVolume": volumeWarnings,
@@ -32,15 +37,15 @@ const warners: Readonly<Record<string, Warner>> = {
   "discovery.k8s.io/EndpointSlice": sliceWarnings,
   "networking.k8s.io/Ingress": (ingress, old) => (old ? [] : ingressWarnings(ingress)),
   "networking.k8s.io/NetworkPolicy": networkPolicyWarnings,
-  "/Pod": (pod) => podWarnings(pod),
+  "/Pod": (pod, old) => [...(old ? [] : hostNameWarnings(pod, "the Pod's hostname")), ...podWarnings(pod)],
   "/PodTemplate": ofTemplate("template"),
-  "/ReplicationController": ofTemplate("spec.template"),
-  "apps/Deployment": ofTemplate("spec.template"),
-  "apps/ReplicaSet": ofTemplate("spec.template"),
+  "/ReplicationController": named(ofTemplate("spec.template")),
+  "apps/Deployment": named(ofTemplate("spec.template")),
+  "apps/ReplicaSet": named(ofTemplate("spec.template")),
   "apps/StatefulSet": ofTemplate("spec.template"),
   "apps/DaemonSet": ofTemplate("spec.template"),
-  "batch/Job": ofTemplate("spec.template"),
-  "batch/CronJob": ofTemplate("spec.jobTemplate.spec.template"),
+  "batch/Job": named(ofTemplate("spec.template")),
+  "batch/CronJob": named(ofTemplate("spec.jobTemplate.spec.template")),
   "apiextensions.k8s.io/CustomResourceDefinition": crdWarnings,
 };
 

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas and defaulted before
-import { formatIp, parseIp, parseQuantity } from "@tiphys/kube-values";
+import { formatIp, isDnsLabel, parseIp, parseQuantity } from "@tiphys/kube-values";
+import { volumeKinds } from "./volume-kinds.js";
 
 const renamedLabels: Readonly<Record<string, readonly [since: string, now: string]>> = {
   "beta.kubernetes.io/arch": ["v1.14", "kubernetes.io/arch"],
@@ -14,23 +15,22 @@ const renamed = (label: string): string | undefined => {
   return found && `deprecated since ${found[0]}; use "${found[1]}" instead`;
 };
 
-const volumeKinds: Readonly<Record<string, readonly [shown: string, what: string]>> = {
-  photonPersistentDisk: ["photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"],
-  gitRepo: ["gitRepo", "deprecated in v1.11, and disabled by default in v1.33+"],
-  scaleIO: ["scaleIO", "deprecated in v1.16, non-functional in v1.22+"],
-  flocker: ["flocker", "deprecated in v1.22, non-functional in v1.25+"],
-  storageos: ["storageOS", "deprecated in v1.22, non-functional in v1.25+"],
-  quobyte: ["quobyte", "deprecated in v1.22, non-functional in v1.25+"],
-  glusterfs: ["glusterfs", "deprecated in v1.25, non-functional in v1.26+"],
-  cephfs: ["cephfs", "deprecated in v1.28, non-functional in v1.31+"],
-  rbd: ["rbd", "deprecated in v1.28, non-functional in v1.31+"],
-};
-
 const deprecatedAnnotations: Readonly<Record<string, string>> = {
   "scheduler.alpha.kubernetes.io/critical-pod": 'non-functional in v1.16+; use the "priorityClassName" field instead',
   "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
   "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 };
+
+/** Begins the annotations that said a container's profile before there was a field for it; its name follows. */
+export const APPARMOR = "container.apparmor.security.beta.kubernetes.io/";
+
+/** A pod's name becomes its host's, which has to be a label; `use` says how the name comes there. */
+export function hostNameWarnings({ metadata }: any, use: string): string[] {
+  const problems = isDnsLabel(metadata.name ?? "");
+  if (problems.length === 0) return [];
+  const what = `this is used in ${use}, which can result in surprising behavior; a DNS label is recommended`;
+  return [`metadata.name: ${what}: [${problems.join(" ")}]`];
+}
 
 /** What the writer of a pod, or of a template at `path`, has to know. */
 export function podWarnings({ metadata, spec }: any, path = ""): string[] {
@@ -50,6 +50,11 @@ export function podWarnings({ metadata, spec }: any, path = ""): string[] {
   }
   for (const [key, message] of Object.entries(deprecatedAnnotations)) {
     if (metadata?.annotations?.[key] !== undefined) out.push(`${at(`metadata.annotations[${key}]`)}: ${message}`);
+  }
+  for (const key of Object.keys(metadata?.annotations ?? {})) {
+    // Of a pod it is told when the annotation becomes a field.
+    if (path === "" || !key.startsWith(APPARMOR)) continue;
+    out.push(`${at(`metadata.annotations[${key}]`)}: deprecated since v1.30; use the "appArmorProfile" field instead`);
   }
   for (const [index, volume] of (spec.volumes ?? []).entries()) {
     for (const [kind, [shown, what]] of Object.entries(volumeKinds)) {

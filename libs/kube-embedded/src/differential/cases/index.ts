@@ -12,6 +12,8 @@ import { accessFields } from "./validation/access.js";
 import { networkFields } from "./validation/network.js";
 import { policyFields } from "./validation/policy.js";
 import { storageFields } from "./validation/storage.js";
+import { webhookFields } from "./validation/webhooks.js";
+import { valueGroups } from "./values.js";
 
 /** Everything that is played on both servers. */
 export const groups: readonly Group[] = [
@@ -28,4 +30,6 @@ export const groups: readonly Group[] = [
   ...policyFields,
   ...storageFields,
   ...accessFields,
+  ...webhookFields,
+  ...valueGroups,
 ];

@@ -1,7 +1,9 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: objects were decoded against their schemas and defaulted before
+
 import { isQualifiedName, parseQuantity } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from "../../field-error.js";
+import { APPARMOR } from "../../warnings/pod.js";
 import { validateLabels } from "../metadata.js";
 import {
   imageSpace,
@@ -35,12 +37,40 @@ export function validatePod(pod: KubeObject): FieldError[] {
   const { spec } = pod as any;
   if (!spec) return [required("spec")];
   validateSpec(spec, "spec", pod.metadata, true, found);
+  profileAnnotations(pod, found);
   onlyPods(spec, found);
   if (spec.ephemeralContainers?.length) found.add(forbidden("spec.ephemeralContainers", "cannot be set on create"));
   if (spec.nodeName && spec.schedulingGates?.length) {
     found.add(forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"));
   }
   return found.errors;
+}
+
+const oldProfile = (value: string): string =>
+  value === "unconfined" ? "Unconfined" : value.startsWith("localhost/") ? "Localhost" : "RuntimeDefault";
+
+/** AppArmor profiles in their old place name containers that are there, and do not contradict the fields. */
+function profileAnnotations({ metadata, spec }: any, found: Found): void {
+  const containers: any[] = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
+  for (const [key, value] of Object.entries<string>(metadata.annotations ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (!key.startsWith(APPARMOR)) continue;
+    const name = key.slice(APPARMOR.length);
+    const field = `metadata.annotations[${key}]`;
+    const container = containers.find((one) => one.name === name);
+    if (container === undefined) found.add(invalid(field, name, "container not found"));
+    if (!/^(unconfined|runtime\/default|localhost\/.*)?$/s.test(value)) {
+      found.add(invalid(field, value, `invalid AppArmor profile name: ${JSON.stringify(value)}`));
+    }
+    const own = container?.securityContext?.appArmorProfile;
+    if (own === undefined || own.type === oldProfile(value)) continue;
+    const list = spec.initContainers?.includes(container) ? "initContainers" : "containers";
+    found.add(
+      forbidden(
+        `spec.${list}[${spec[list].indexOf(container)}].securityContext.appArmorProfile.type`,
+        "apparmor type in annotation and field must match",
+      ),
+    );
+  }
 }
 
 /** What templates may have and pods may not. */

@@ -43,6 +43,15 @@ const need =
   };
 
 /** In the order in which the API server looks: the first source counts, the others are too many. */
+const managedDisk = {
+  begin: "/subscriptions/",
+  whole: "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}",
+};
+const blobDisk = {
+  begin: "https://",
+  whole: "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd",
+};
+
 const sources: readonly (readonly [string, SourceCheck])[] = [
   ["emptyDir", emptyDir],
   ["hostPath", hostPath],
@@ -93,7 +102,17 @@ const sources: readonly (readonly [string, SourceCheck])[] = [
   ["storageos", need("volumeName")],
   ["vsphereVolume", need("volumePath")],
   ["photonPersistentDisk", need("pdID")],
-  ["azureDisk", need("diskName", "diskURI")],
+  [
+    "azureDisk",
+    ({ diskName, diskURI = "", kind, cachingMode }, path, found) => {
+      found.needed(diskName, `${path}.diskName`);
+      found.needed(diskURI, `${path}.diskURI`);
+      found.choice(cachingMode, ["None", "ReadOnly", "ReadWrite"], `${path}.cachingMode`);
+      found.choice(kind, ["Dedicated", "Managed", "Shared"], `${path}.kind`);
+      const form = kind === "Managed" ? managedDisk : blobDisk;
+      if (!diskURI.startsWith(form.begin)) found.add(notSupported(`${path}.diskURI`, diskURI, [form.whole]));
+    },
+  ],
   ["portworxVolume", need("volumeID")],
   ["scaleIO", need("gateway", "system", "volumeName")],
   ["projected", projected],
