@@ -80,6 +80,11 @@ it.each([
     input({ app: { ...input({}).app, metadata: { name: "web", annotations: subscribed } } }),
     /nothing is sent for notifications\.argoproj\.io\/subscribe\.on-sync-failed\.slack/,
   ],
+  [
+    "what a render says, once",
+    input({ ofSources: [1, 2].map(() => ({ type: "UnresolvedPlaceholderWarning", message: "Secret db: left" })) }),
+    /^Secret db: left$/,
+  ],
   ["a compare option", input({ desired: [compared] }), /ConfigMap x: compare option ServerSideDiff/],
 ])("warns of %s set without effect", (_, given, want) => {
   const messages = warningsOf(given).map((each) => each.message);

@@ -3,7 +3,7 @@ import type { Clock } from "@tiphys/clock";
 import { normalizeDesired } from "@tiphys/diff";
 import { codeOf, messageOf } from "@tiphys/errors";
 import type { ClusterFacts } from "@tiphys/kube";
-import type { ManifestService, RenderResponse, RevisionMetadata } from "@tiphys/render";
+import type { ManifestService, RenderResponse, RenderWarning, RevisionMetadata } from "@tiphys/render";
 import type { Application, ApplicationSource, KubeObject } from "@tiphys/resources";
 import { groupVersionOf } from "@tiphys/resources";
 import type { SourceIntegrity } from "@tiphys/source-integrity";
@@ -35,8 +35,8 @@ export type Target =
       readonly namespaced: ReadonlySet<string>;
       /** `apiVersion/Kind` that the server does not serve now. */
       readonly unserved: ReadonlySet<string>;
-      /** What sources set that could not be honoured. */
-      readonly warnings: readonly string[];
+      /** Of the sources. */
+      readonly warnings: readonly RenderWarning[];
       readonly resolvedAt: Date;
     }
   | { readonly ok: false; readonly message: string; readonly transient: boolean; readonly resolvedAt: Date };
@@ -171,7 +171,7 @@ export function createTargets(manifests: ManifestService, clock: Clock): Targets
           sourceType: responses[0]?.sourceType ?? "",
           commit: commits.find((commit) => commit?.change) ?? commits[0],
           ...entry.objects,
-          warnings: [...new Set(responses.flatMap((response) => response.warnings))],
+          warnings: responses.flatMap((response) => response.warnings),
           resolvedAt,
         };
       } catch (error) {

@@ -7,8 +7,8 @@ export interface WarningInput {
   readonly namespace: KubeObject | undefined;
   /** What is wanted, with its annotations. */
   readonly desired: readonly KubeObject[];
-  /** What the sources set that could not be honoured. */
-  readonly ofSources?: readonly string[];
+  /** What rendering the sources says. */
+  readonly ofSources?: readonly ApplicationCondition[];
   readonly controlNamespace: string;
 }
 
@@ -80,6 +80,9 @@ const subscriptions = (app: Application): string =>
 
 /** Conditions that name what is set without effect. */
 export function warningsOf(input: WarningInput): ApplicationCondition[] {
-  const ofSources = (input.ofSources ?? []).map((message) => ({ type: "NotImplementedWarning", message }));
-  return [...checks.map((check) => check(input)).filter((condition) => condition !== undefined), ...ofSources];
+  const ofSources = new Map((input.ofSources ?? []).map((each) => [`${each.type} ${each.message}`, each]));
+  return [
+    ...checks.map((check) => check(input)).filter((condition) => condition !== undefined),
+    ...[...ofSources.values()].map(({ type, message }) => ({ type, message })),
+  ];
 }

@@ -19,15 +19,18 @@ import {
 import { types } from "@tiphys/resources";
 import type { ServedService } from "@tiphys/rpc";
 import { Secret } from "@tiphys/secret";
+import { createVaultProvider, vaultSettings } from "@tiphys/secret-provider";
 import type { Service } from "@tiphys/service-host";
 import type { Logger, Metrics } from "@tiphys/telemetry";
 import { chartCredentialsFor, chartRepositoryNamed } from "./chart-secrets.js";
 import { keyRingOf } from "./gpg-keys.js";
 import { kustomizeVersions } from "./kustomize-versions.js";
 import { createOutside } from "./outside.js";
+import { OWN_SECRET_LABEL } from "./own-secrets.js";
+import { createPlaceholders } from "./placeholders.js";
 import { createPluginSources, type PluginHost } from "./plugin-sources.js";
 import { type CredentialSources, credentialsFor, isListedRepository, SECRET_TYPE_LABEL } from "./repository-secrets.js";
-import { OWN_SECRET_LABEL, sopsKeysFor, withoutSecretsScheme } from "./sops-keys.js";
+import { sopsKeysFor, withoutSecretsScheme } from "./sops-keys.js";
 import { openedRoot } from "./sops-objects.js";
 import { createSourceRoots, type OpenedSource, type OpenOptions } from "./source-root.js";
 import { createSourceVerifier } from "./source-verifier.js";
@@ -50,8 +53,10 @@ export interface RepoServerDeps {
   readonly dialer?: Dialer;
   /** Absent: there are no config management plugins. */
   readonly plugins?: PluginHost;
-  /** Makes the key of what is kept of decrypted sources. */
+  /** Makes the keys of what is kept of decrypted sources, and of results that have secrets in them. */
   readonly random: RandomBytes;
+  /** Reads the token of our own ServiceAccount, for logins as it; absent: those are refused by name. */
+  readonly readFile?: (path: string) => Promise<string>;
 }
 
 export interface RepoServer extends Service {
@@ -162,6 +167,17 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     createEncryptedCache(deps.cache, { key, prefix: "opened/", random: deps.random }),
   );
 
+  const placeholders = createPlaceholders({
+    secrets: () => ownSecrets.list(namespace),
+    open: (entries, where) =>
+      createVaultProvider(vaultSettings(entries, where), {
+        dialer,
+        clock,
+        ...(deps.readFile ? { readFile: deps.readFile } : {}),
+      }),
+    key: new Secret(Buffer.from(deps.random(32)).toString("hex")),
+  });
+
   const metadata = async (repository: Repository, revision: string, tags: string[] = []): Promise<RevisionMetadata> => {
     const { author, date, message } = await repository.commit(revision);
     return { revision, author, date: date.toISOString(), message, tags, change: changeOfCommit(message) ?? "" };
@@ -212,7 +228,9 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
     };
     const detected = plugins ? { ...wanted, source: await plugins.detect(wanted) } : wanted;
     const rendered = await (keys ? secretRenderer : renderer).render(detected, signal);
-    return { revision, ...rendered, commit: repository && (await metadata(repository, revision)) };
+    const answer = { revision, ...rendered, commit: repository && (await metadata(repository, revision)) };
+    const { maxAgeMilliseconds: maxAge } = request;
+    return await placeholders.fill(answer, { project: application.project, maxAge, noCache, signal });
   };
 
   const api: ManifestService = {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createSpawner } from "@tiphys/child-process";
@@ -20,6 +21,7 @@ await serviceMain(
       directory: join(parts.settings.data, "repo-server", "git"),
       searchPath: process.env["PATH"] ?? "",
       pool,
+      readFile: (path) => readFile(path, "utf8"),
       plugins: {
         // Argo CD's own names, so that its sidecars' manifests fit.
         socketFolder: process.env["ARGOCD_PLUGINSOCKFILEPATH"] ?? "/home/argocd/cmp-server/plugins",

@@ -41,6 +41,7 @@ const PRIVATE_HEADERS: ReadonlySet<string> = new Set([
   "cookie",
   "proxy-authorization",
   "www-authenticate",
+  "x-vault-token",
 ]);
 
 const systemLookup = async (host: string): Promise<readonly string[]> =>
@@ -110,7 +111,7 @@ export function createDialer(deps: DialerDeps): Dialer {
         ...(request.sink ? { sink: request.sink } : {}),
       });
       const location = response.headers["location"];
-      if (!REDIRECTS.has(response.status) || !location) return response;
+      if (!REDIRECTS.has(response.status) || !location || request.stay) return response;
       if (redirects >= maxRedirects) {
         throw new UnavailableError(`${parse(request.url).origin} redirects more than ${maxRedirects} times`);
       }

@@ -34,6 +34,8 @@ export interface DialRequest {
    * which others write. Names of the cluster and hosts that the policy lists are dialled all the same.
    */
   readonly refuseLoopback?: boolean;
+  /** Redirects are not followed, but answered: what is sent is for this server alone. */
+  readonly stay?: boolean;
   readonly signal?: AbortSignal;
   /**
    * Takes the body of a 2xx answer piece by piece, so that it is never whole in memory; the response's body is empty then.

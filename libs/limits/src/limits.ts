@@ -29,6 +29,11 @@ export const limits = {
   renderMilliseconds: 90_000,
   /** One file encrypted by SOPS (a Secret of the cluster holds no more). */
   sopsFileBytes: 1.5 * MiB,
+  /** One secret of a provider, how long it may take, how many are kept in memory, and how many one source may name. */
+  secretBytes: 4 * MiB,
+  secretMilliseconds: 15_000,
+  secretsKept: 2_000,
+  secretsPerSource: 500,
   /** What a config management plugin is sent: gzipped bytes, and files and bytes before. */
   pluginArchiveBytes: 100 * MiB,
   pluginFilesBytes: 1024 * MiB,

@@ -1,5 +1,5 @@
+import { jsonPath } from "@tiphys/json-path";
 import { mutations, nested, randomJson, seeded, survives } from "@tiphys/testing";
-import { jsonPath } from "./json-path.js";
 
 const document = { a: { b: [{ c: 1, d: "x" }, { c: 2 }] }, "x.y": 1, rate: 0.5 };
 

@@ -1,5 +1,4 @@
 export * from "./job.js";
-export * from "./json-path.js";
 export * from "./prometheus.js";
 export * from "./providers.js";
 export * from "./web.js";

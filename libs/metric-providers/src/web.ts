@@ -1,9 +1,9 @@
 import type { MetricProvider } from "@tiphys/analysis";
 import type { Dialer, DialRequest } from "@tiphys/dialer";
 import { InvalidArgumentError, UnavailableError, UnimplementedError } from "@tiphys/errors";
+import { jsonPath } from "@tiphys/json-path";
 import { limits } from "@tiphys/limits";
 import type { IntOrString, WebMetric } from "@tiphys/resources";
-import { jsonPath } from "./json-path.js";
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
 const methods = ["GET", "POST", "PUT"];

@@ -11,7 +11,7 @@ import { environmentValue, type RenderContext, substitute } from "./build-enviro
 import { manifestsOf, objectsOf } from "./directory.js";
 import { helmValues } from "./helm-source.js";
 import { editKustomization } from "./kustomize-source.js";
-import type { Manifest } from "./manifest-service.js";
+import type { Manifest, RenderWarning } from "./manifest-service.js";
 import { mergePatch } from "./merge-patch.js";
 import type { ObjectStore } from "./object-store.js";
 import { objectTree } from "./object-tree.js";
@@ -37,8 +37,7 @@ export type RenderResult =
       readonly type: SourceType;
       readonly manifests: Manifest[];
       readonly reads: Reads;
-      /** What is set and could not be honoured: a sentence each. */
-      readonly warnings: readonly string[];
+      readonly warnings: readonly RenderWarning[];
     }
   /** The source is one for a plugin; overrides are in it. */
   | { readonly type: "Plugin"; readonly source: ApplicationSource; readonly reads: Reads }
@@ -86,7 +85,7 @@ export function renderApplicationSource(job: RenderJob, machine: RenderMachine):
 
 class Run {
   private readonly trees = new Map<string, SourceTree>();
-  private readonly warnings: string[] = [];
+  private readonly warnings: RenderWarning[] = [];
 
   constructor(
     private readonly job: RenderJob,
@@ -280,9 +279,10 @@ class Run {
         `kustomize version ${version} is not registered: argocd-cm has neither kustomize.path.${version} nor kustomize.version.${version}`,
       );
     }
-    this.warnings.push(
-      `spec.source.kustomize.version: ${version} is registered, and the built-in engine renders it as kustomize ${KUSTOMIZE_VERSION} does`,
-    );
+    this.warnings.push({
+      type: "NotImplementedWarning",
+      message: `spec.source.kustomize.version: ${version} is registered, and the built-in engine renders it as kustomize ${KUSTOMIZE_VERSION} does`,
+    });
   }
 
   private directory({ directory = {} }: ApplicationSource): NonNullable<SourceOptions["directory"]> {

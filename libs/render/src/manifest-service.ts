@@ -56,8 +56,14 @@ export interface RenderResponse {
   sourceType: string;
   manifests: Manifest[];
   commit: RevisionMetadata | undefined;
-  /** What is set and could not be honoured, though there are manifests: a sentence each. */
-  warnings: readonly string[];
+  /** What its user should know, though there are manifests. */
+  warnings: readonly RenderWarning[];
+}
+
+/** A condition of the Application: a type such as `NotImplementedWarning`, and a sentence. */
+export interface RenderWarning {
+  readonly type: string;
+  readonly message: string;
 }
 
 export interface Manifest {

@@ -342,7 +342,12 @@ it("takes a version of kustomize that is registered, says which engine renders i
   for (const _ of ["rendered", "from the cache"]) {
     const { names, warnings } = await wanted(["v3.5.4", "v4.5.7"]);
     expect(names).toEqual(["a"]);
-    expect(warnings).toEqual([expect.stringMatching(/^spec\.source\.kustomize\.version: v4\.5\.7 .* built-in engine/)]);
+    expect(warnings).toEqual([
+      {
+        type: "NotImplementedWarning",
+        message: expect.stringMatching(/^spec\.source\.kustomize\.version: v4\.5\.7 .* built-in engine/),
+      },
+    ]);
   }
   await expect(wanted([])).rejects.toThrow("is not registered");
 });

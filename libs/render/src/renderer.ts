@@ -5,7 +5,7 @@ import { limits } from "@tiphys/limits";
 import type { ApplicationSource } from "@tiphys/resources";
 import type { RenderJob, RenderResult } from "./app-source.js";
 import { environmentValue, type RenderContext } from "./build-environment.js";
-import type { Manifest } from "./manifest-service.js";
+import type { Manifest, RenderWarning } from "./manifest-service.js";
 import type { RenderPool } from "./pool.js";
 import type { OutsideQuestion } from "./questions.js";
 import { type Reads, stillSame } from "./reads.js";
@@ -24,8 +24,7 @@ export interface Rendered {
   readonly key: string;
   readonly sourceType: string;
   readonly manifests: Manifest[];
-  /** What is set and could not be honoured. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly RenderWarning[];
 }
 
 export interface Renderer {
@@ -65,7 +64,7 @@ interface Trace {
 interface Stored {
   readonly sourceType: string;
   readonly manifests: Manifest[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly RenderWarning[];
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");

@@ -118,7 +118,7 @@ export function manifestsOver(client: Client<repo.ManifestServiceDefinition>): M
         sourceType,
         manifests: manifests.map(({ json = "", path = "", line = 0 }) => ({ json, path, line })),
         commit: commit && metadataOf(commit),
-        warnings,
+        warnings: warnings.map(({ type = "", message = "" }) => ({ type, message })),
       };
     },
     async resolveRevision(request, options) {

@@ -49,7 +49,12 @@ export interface RenderResponse {
   sourceType?: string | undefined;
   manifests?: Manifest[] | undefined;
   commit?: RevisionMetadata | undefined;
-  warnings?: string[] | undefined;
+  warnings?: Warning[] | undefined;
+}
+
+export interface Warning {
+  type?: string | undefined;
+  message?: string | undefined;
 }
 
 export interface Manifest {
@@ -508,7 +513,7 @@ export const RenderResponse: MessageFns<RenderResponse> = {
     }
     if (message.warnings !== undefined && message.warnings.length !== 0) {
       for (const v of message.warnings) {
-        writer.uint32(50).string(v!);
+        Warning.encode(v!, writer.uint32(50).fork()).join();
       }
     }
     return writer;
@@ -575,10 +580,67 @@ export const RenderResponse: MessageFns<RenderResponse> = {
               break;
             }
 
-            const el = reader.string();
+            const el = Warning.decode(reader, reader.uint32());
             if (el !== undefined) {
               message.warnings!.push(el);
             }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWarning(): Warning {
+  return { type: undefined, message: undefined };
+}
+
+export const Warning: MessageFns<Warning> = {
+  encode(message: Warning, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== undefined) {
+      writer.uint32(10).string(message.type);
+    }
+    if (message.message !== undefined) {
+      writer.uint32(18).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Warning {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWarning();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
             continue;
           }
         }

@@ -1,0 +1,2 @@
+export * from "./modifiers.js";
+export * from "./placeholders.js";
