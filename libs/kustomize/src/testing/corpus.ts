@@ -351,7 +351,14 @@ export const good: Readonly<Record<string, Files>> = {
     { "app/c.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {b: '2'}\n" },
   ),
   "prefix and suffix by one transformer, a replacement's path that begins with a dot": alone(
-    "resources: [service.yaml]\ntransformers:\n- |-\n  apiVersion: builtin\n  kind: PrefixSuffixTransformer\n  metadata: {name: t}\n  prefix: a-\n  suffix: -z\n  fieldSpecs:\n  - {kind: Service, path: metadata/name}\n  - {kind: Service, path: spec/clusterIP, create: true}\nreplacements:\n- source: {kind: Service, fieldPath: .metadata.name}\n  targets: [{select: {kind: Service}, fieldPaths: [spec.type], options: {create: true}}]\n",
+    "resources: [service.yaml]\ntransformers:\n- |-\n  apiVersion: builtin\n  kind: PrefixSuffixTransformer\n  metadata: {name: t}\n  prefix: a-\n  suffix: -z\n  fieldSpecs:\n  - {kind: Service, path: metadata/name}\n  - {kind: Service, path: spec/clusterIP, create: true}\nreplacements:\n- source: {kind: Service, fieldPath: .metadata.name}\n  targets: [{select: {kind: Service}, fieldPaths: [spec.type, .spec.made], options: {create: true}}]\n",
+  ),
+  "a var of a list's element": alone(
+    "resources: [service.yaml, p.yaml]\nvars:\n- {name: V, objref: {kind: Pod, name: p, apiVersion: v1}, fieldref: {fieldpath: 'spec.containers[0].image'}}\n- {name: W, objref: {kind: Pod, name: p, apiVersion: v1}, fieldref: {fieldpath: 'spec.containers.[name=c].name'}}\n",
+    {
+      "app/p.yaml":
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i, args: ['$(V) $(W)']}]}\n",
+    },
   ),
   "patches whose labels are empty, and nulls of patches with a target": alone(
     "resources: [three.yaml]\nbuildMetadata: [managedByLabel]\npatchesStrategicMerge:\n- '{apiVersion: v1, kind: Thing, metadata: {name: one, labels: {}}}'\npatches:\n- target: {kind: Other}\n  patch: '{apiVersion: v1, kind: Other, metadata: {name: two, labels: {}, annotations: {x: null}}}'\n- patch: '{apiVersion: v1, kind: Thing, metadata: {name: three, labels: {a: null}, annotations: {x: null, y: b}}}'\n",

@@ -92,7 +92,6 @@ function lookup(from: unknown, path: readonly string[]): unknown {
   let value = from;
   for (const each of path) {
     const part = each.trim();
-    // `.metadata.name` is `metadata.name`.
     if (part === "") continue;
     if (Array.isArray(value)) {
       if (isChoice(part)) {
@@ -172,6 +171,11 @@ function find(spot: Place, path: readonly string[], create: Made, into: Place[])
   const [part, ...rest] = path;
   if (part === undefined) {
     into.push(spot);
+    return;
+  }
+  // `.metadata.name` is `metadata.name`.
+  if (part === "") {
+    find(spot, rest, create, into);
     return;
   }
   const { value } = spot;
@@ -278,4 +282,12 @@ function plainScalar(text: string): unknown {
   }
 }
 
-export const fieldAt = (resource: Resource, path: string): unknown => lookup(resource.object, splitFieldPath(path));
+/** The value of a var's path, in which `containers[0]` is the first of the containers, too. */
+export const fieldAt = (resource: Resource, path: string): unknown =>
+  lookup(
+    resource.object,
+    splitFieldPath(path).flatMap((part) => {
+      const [, name, index] = /^(.*)\[(\d+)\]$/.exec(part) ?? [];
+      return index === undefined ? [part] : name ? [name, index] : [index];
+    }),
+  );
