@@ -66,7 +66,8 @@ export async function gitEnvironment(options: EnvironmentOptions): Promise<GitEn
     GIT_ASKPASS: "true",
   };
   if (isSshUrl(url)) {
-    if (credentials.proxy) throw new UnimplementedError(`proxy for the ssh repository ${redactUrl(url)}`);
+    // ssh itself knows no proxies: whoever has one says where the way through it begins.
+    if (credentials.proxy && !address) throw new UnimplementedError(`proxy for the ssh repository ${redactUrl(url)}`);
     const parts = ["ssh", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"];
     // Nothing of the account we run as may decide: neither its keys nor the hosts its machine knows.
     const key = credentials.sshPrivateKey ? await file("id", credentials.sshPrivateKey.reveal()) : "none";

@@ -11,6 +11,7 @@ import { createGithubApps } from "./github-app.js";
 import { withLfs } from "./lfs.js";
 import { openMirror, type Repository } from "./mirror.js";
 import { discard, listFolders } from "./mirror-folder.js";
+import { openTunnel, proxyEndpoint, type Tunnel } from "./socks.js";
 import { checkRepositoryUrl, endpointOf, isSshUrl, redactUrl, sameOrigin } from "./url.js";
 
 export interface RepositoriesOptions {
@@ -94,15 +95,31 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
       throw new UnavailableError(`the repository Secret of ${redactUrl(at)} has just come or gone for a project`);
     }
     const elsewhere = endpointOf(url)?.host !== endpointOf(at)?.host;
-    const address = await addressOf(at, isSshUrl(at) ? undefined : credentials?.proxy, untrusted || elsewhere);
-    return gitEnvironment({
+    const socks = isSshUrl(at) ? credentials?.proxy : undefined;
+    // Behind a proxy only it can tell where the host is.
+    const tunnel = socks ? await tunnelTo(at, socks) : undefined;
+    const reached = tunnel ?? (await addressOf(at, credentials?.proxy, untrusted || elsewhere));
+    const made = gitEnvironment({
       url: at,
       privateDirectory: options.directory,
       searchPath: options.searchPath,
       ...(credentials ? { credentials } : {}),
-      ...(address ? { address } : {}),
+      ...(reached ? { address: reached } : {}),
       ...(options.configuration ? { configuration: options.configuration } : {}),
     });
+    if (!tunnel) return made;
+    const ready = await made.catch(async (error) => {
+      await tunnel.close();
+      throw error;
+    });
+    return { ...ready, dispose: () => Promise.all([ready.dispose(), tunnel.close()]).then(() => {}) };
+  };
+  /** ssh knows no proxies, so it is sent to a port of ours that does. */
+  const tunnelTo = async (url: string, proxy: string): Promise<Tunnel> => {
+    const { host, port } = endpointOf(url) ?? { host: "", port: 0 };
+    const { host: name, port: of } = proxyEndpoint(proxy);
+    const address = await options.dialer?.resolve(name, of, {});
+    return openTunnel({ proxy, host, port, ...(address ? { address } : {}) });
   };
 
   let sweep: { readonly at: number; readonly done: Promise<void> } | undefined;

@@ -153,9 +153,4 @@ describeWith(["sshd", "git"], "git over ssh", () => {
     const error = await failure({ sshPrivateKey: key(), sshKnownHosts: known }, `${url()}-nothing`);
     expect(error).toBeInstanceOf(RepositoryNotFoundError);
   });
-
-  it("names a proxy, which ssh does not go through yet", async () => {
-    const error = await failure({ sshPrivateKey: key(), sshKnownHosts: known, proxy: "socks5://proxy:1080" });
-    expect(error.message).toMatch(/proxy for the ssh repository .* is not implemented yet/);
-  });
 });
