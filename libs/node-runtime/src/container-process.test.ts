@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSpawner } from "@tiphys/child-process";
 import { systemClock } from "@tiphys/clock";
 import { silentLogger } from "@tiphys/telemetry";
 import { attemptFolder, findContainer, startContainer } from "./container-process.js";
+import { createFifoSupply } from "./fifo-supply.js";
 import { commandLine } from "./process-table.js";
 
 describe("a container's folder after our death", () => {
@@ -29,6 +30,16 @@ describe("a container's folder after our death", () => {
     const started = await startContainer(dir, "process", shell("exit 6"), { spawner, clock });
     await expect(started.ended).resolves.toMatchObject({ code: 6 });
     await expect(findContainer(dir, "process", clock)).resolves.toMatchObject({ state: "ended", end: { code: 6 } });
+  });
+
+  it("has all of what came out of the pipes in the logs when it tells the exit code", async () => {
+    const piped = join(root, "piped");
+    await attemptFolder(piped, undefined, createFifoSupply(join(root, "pipes"), spawner));
+    const line = shell("head -c 300000 /dev/zero; echo kept > /dev/stderr; echo too > /dev/stdout; exit 4");
+    const started = await startContainer(piped, "bubblewrap", line, { spawner, clock });
+    await expect(started.ended).resolves.toMatchObject({ code: 4 });
+    expect(readFileSync(join(piped, "log")).subarray(300_000).toString()).toBe("too\n");
+    expect(readFileSync(join(piped, "log.err"), "utf8")).toBe("kept\n");
   });
 
   it("finds what still runs, and ends it", async () => {

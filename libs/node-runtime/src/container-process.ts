@@ -2,7 +2,8 @@ import { chown, mkdir, readFile, readlink, stat, writeFile } from "node:fs/promi
 import { join } from "node:path";
 import type { Spawner } from "@tiphys/child-process";
 import { type Clock, sleep } from "@tiphys/clock";
-import { logFile, streams } from "./log-recorder.js";
+import type { FifoSupply } from "./fifo-supply.js";
+import { logFile, pipeFile, streams } from "./log-recorder.js";
 import { commandLine, processTable, signalProcess } from "./process-table.js";
 import type { Launch, SandboxKind } from "./sandbox.js";
 import { shim } from "./shim.js";
@@ -153,9 +154,10 @@ function handle(
       const target = await childPid();
       if (over) return;
       if (kind === "unshare" && target !== undefined) {
-        // It takes its child along, and tells of a killed child only by a code of its own.
+        // It tells of a killed child only by a code of its own; and a child that became another user is not taken along.
         const outer = (await processTable()).find((row) => row.pid === target)?.parent;
         if (outer !== undefined && outer > 1) signalProcess(outer, "SIGKILL");
+        signalProcess(target, "SIGKILL");
         return;
       }
       if (kind === "bubblewrap" && target !== undefined) {
@@ -179,16 +181,18 @@ async function isSettled(kind: SandboxKind, pid: number): Promise<boolean> {
 }
 
 /**
- * Makes the folder of one attempt, with empty logs and termination message. The logs are their writer's: images that log
- * to /dev/stdout open it anew, as the user they are.
+ * Makes the folder of one attempt, with empty logs and termination message. Outputs are pipes of `fifos`; without those
+ * they are the logs themselves, which are their writer's: images that log to /dev/stdout open it anew, as the user they are.
  */
 export async function attemptFolder(
   dir: string,
   owner?: { readonly uid: number; readonly gid: number },
+  fifos?: FifoSupply,
 ): Promise<void> {
   await mkdir(join(dir, "scratch", "tmp"), { recursive: true });
   for (const stream of streams) {
     await writeFile(logFile(dir, stream), "", { flag: "a", mode: 0o600 });
+    if (await fifos?.put(pipeFile(dir, stream))) continue;
     if (owner && process.getuid?.() === 0) await chown(logFile(dir, stream), owner.uid, owner.gid);
   }
   await writeFile(join(dir, "termination"), "", { mode: 0o666 });

@@ -5,6 +5,7 @@ import type { Informers, KubeClient } from "@tiphys/kube";
 import type { KubeObject } from "@tiphys/resources";
 import type { Logger, Metrics } from "@tiphys/telemetry";
 import type { Cgroups } from "./cgroups.js";
+import type { FifoSupply } from "./fifo-supply.js";
 import type { Accounts } from "./identity.js";
 import type { ImageManager, PullSettings } from "./image-manager.js";
 import type { ImageTable } from "./images.js";
@@ -84,6 +85,8 @@ export interface PodContext {
   readonly requestedBesides: (uid: string) => NodeSize;
   readonly images: ImageManager;
   readonly objects: ObjectWatch;
+  /** Pipes for the outputs of containers. */
+  readonly fifos: FifoSupply;
   /** Absent where this process cannot limit others. */
   readonly cgroups?: Cgroups;
   /** Absent where this process cannot become other users. */

@@ -1,10 +1,11 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { virtualClock } from "@tiphys/clock";
 import { eventually } from "@tiphys/testing";
 import { followOutput, readLog } from "./log-reader.js";
-import { logFile, recordLog } from "./log-recorder.js";
+import { logFile, pipeFile, recordLog } from "./log-recorder.js";
 
 describe("log store", () => {
   let dir: string;
@@ -66,6 +67,25 @@ describe("log store", () => {
       expect(await read({})).toBe("+ echo a\na\n+ echo b\nb\nc\n");
       expect(await read({ tailLines: 3 })).toBe("+ echo b\nb\nc\n");
       expect((await read({ timestamps: true })).match(/Z \+? ?[a-z]/g)).toHaveLength(5);
+    });
+
+    it("goes by the order of the writes into their pipes, whichever comes out of them first", async () => {
+      execFileSync("mkfifo", [pipeFile(dir, "stdout"), pipeFile(dir, "stderr")]);
+      const [out, err] = (["stdout", "stderr"] as const).map((stream) => openSync(pipeFile(dir, stream), "r+"));
+      const recorder = recordLog(dir, clock);
+      const said: ["stdout" | "stderr", string][] = [
+        ["stderr", "+ echo a\n"],
+        ["stdout", "a\n"],
+        ["stderr", "+ echo b\n"],
+        ["stdout", "b\n"],
+      ];
+      for (const [stream, text] of said) writeSync((stream === "stdout" ? out : err)!, text);
+      for (const wanted of ["stdout", "stderr"])
+        for (const [stream, text] of said) if (stream === wanted) write(stream, text);
+      await recorder.changed();
+      await recorder.close();
+      expect(await read({})).toBe("+ echo a\na\n+ echo b\nb\n");
+      for (const fd of [out, err]) closeSync(fd!);
     });
 
     it("gives whole lines only, and what has no end when the container ends", async () => {

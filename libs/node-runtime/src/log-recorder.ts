@@ -1,4 +1,4 @@
-import { closeSync, type FSWatcher, openSync, readSync, statSync, watch } from "node:fs";
+import { closeSync, existsSync, type FSWatcher, openSync, readSync, statSync, watch } from "node:fs";
 import { appendFile, copyFile, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "@tiphys/clock";
@@ -9,6 +9,8 @@ export type LogStream = (typeof streams)[number];
 
 /** What a container writes to each of its outputs, as it came. */
 export const logFile = (dir: string, stream: LogStream): string => join(dir, stream === "stdout" ? "log" : "log.err");
+/** The pipe that the container writes to, where its output is one. */
+export const pipeFile = (dir: string, stream: LogStream): string => join(dir, stream === "stdout" ? "out" : "err");
 const timesFile = (dir: string): string => join(dir, "times");
 
 /** A stream's file had grown to `size` bytes at `at` (milliseconds since 1970). */
@@ -19,9 +21,10 @@ export interface Growth {
 }
 
 /**
- * The container writes to plain files, one for each of its outputs, so its output outlives us. Beside them `times` says in
- * which order they have grown to which sizes, and when: that puts lines of both in order and gives each its timestamp,
- * without a second copy of the log. What is written while nobody looks is kept, but in no order between the two.
+ * The container's outputs come into plain files, one for each, through pipes that programs of their own empty, so its
+ * output outlives us. Beside them `times` says in which order they have grown to which sizes, and when: that puts lines
+ * of both in order and gives each its timestamp, without a second copy of the log. The order is that of the writes into
+ * the pipes, of which the kernel tells. What is written while nobody looks is kept, but in no order between the two.
  */
 export interface LogRecorder {
   /** Takes in what was written last, then stops looking. */
@@ -39,11 +42,28 @@ export function recordLog(dir: string, clock: Clock): LogRecorder {
   let again = false;
   let closed = false;
   let waiters: (() => void)[] = [];
+  const piped = streams.every((stream) => existsSync(pipeFile(dir, stream)));
+  let holding: NodeJS.Timeout | undefined;
+  let patient = piped;
   const look = async () => {
     if (known.size === 0) await recall();
+    clearTimeout(holding);
+    const sizes = new Map(streams.map((stream) => [stream, sizeOf(dir, stream)]));
     // Not before the kernel has told of all that is there: the sizes alone know no order.
     for (let round = 0; round < ROUNDS && (round === 0 || isAhead(dir, known, turns)); round++) await settled();
-    const grown = growthSince(dir, known, turns.splice(0), clock.now().getTime());
+    const at = clock.now().getTime();
+    const grown = piped
+      ? growthInTurn(dir, sizes, known, turns, at, patient)
+      : growthSince(dir, known, turns.splice(0), at);
+    patient = piped;
+    if (turns.length > 0) {
+      // Real time: what is waited for is a program of this machine, whatever clock the cluster lives by.
+      holding = setTimeout(() => {
+        patient = false;
+        void poke();
+      }, HELD_MS);
+      holding.unref();
+    }
     if (grown.shrunk.length > 0) {
       // Whoever opens its output anew may cut it off: what was there is gone.
       const kept = parseTimes(await readTimes(dir)).filter(({ stream }) => !grown.shrunk.includes(stream));
@@ -86,12 +106,19 @@ export function recordLog(dir: string, clock: Clock): LogRecorder {
   const watchers: FSWatcher[] = [];
   for (const stream of streams) {
     try {
-      const watcher = watch(logFile(dir, stream), { persistent: false }, () => {
+      const turn = () => {
         if (turns.at(-1) !== stream && turns.length < MOST_TURNS) turns.push(stream);
+      };
+      const add = (file: string, told: () => void) => {
+        const watcher = watch(file, { persistent: false }, told);
+        watcher.on("error", () => {});
+        watchers.push(watcher);
+      };
+      if (piped) add(pipeFile(dir, stream), turn);
+      add(logFile(dir, stream), () => {
+        if (!piped) turn();
         void poke();
       });
-      watcher.on("error", () => {});
-      watchers.push(watcher);
     } catch {
       // The file is gone: so is the container.
     }
@@ -100,8 +127,12 @@ export function recordLog(dir: string, clock: Clock): LogRecorder {
   return {
     async close() {
       if (closed) return;
-      again = true;
+      await busy;
+      patient = false;
       await poke();
+      patient = false;
+      await poke();
+      clearTimeout(holding);
       for (const watcher of watchers) watcher.close();
       closed = true;
       for (const resolve of waiters) resolve();
@@ -114,6 +145,8 @@ export function recordLog(dir: string, clock: Clock): LogRecorder {
   };
 }
 
+/** Milliseconds for which bytes in a pipe are waited for, once the kernel has told of them: a busy machine is slow. */
+const HELD_MS = 1000;
 /** How often the loop goes round for the kernel's news of a write that is in the file already. */
 const ROUNDS = 4;
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -142,6 +175,39 @@ const sizeOf = (dir: string, stream: LogStream): number =>
 /** True when a file has grown whose turn was not told yet. */
 const isAhead = (dir: string, known: ReadonlyMap<LogStream, number>, turns: readonly LogStream[]): boolean =>
   streams.some((stream) => !turns.includes(stream) && sizeOf(dir, stream) !== known.get(stream));
+
+/**
+ * How the logs behind pipes have grown. A turn whose bytes are on their way keeps those after it waiting, if one is
+ * `patient`; the turns that are over are taken from `turns`.
+ */
+function growthInTurn(
+  dir: string,
+  sizes: ReadonlyMap<LogStream, number>,
+  known: Map<LogStream, number>,
+  turns: LogStream[],
+  at: number,
+  patient: boolean,
+): { readonly entries: readonly Growth[]; readonly shrunk: readonly LogStream[] } {
+  const entries: Growth[] = [];
+  const grow = (stream: LogStream, size: number) => {
+    known.set(stream, size);
+    entries.push({ stream, size, at });
+  };
+  let over = 0;
+  for (const stream of turns) {
+    const [from, to] = [known.get(stream) ?? 0, sizes.get(stream) ?? 0];
+    if (to > from) grow(stream, turns.includes(stream, over + 1) ? lineEnd(logFile(dir, stream), from, to) : to);
+    else if (patient) break;
+    over++;
+  }
+  turns.splice(0, over);
+  if (turns.length > 0) return { entries, shrunk: [] };
+  for (const [stream, size] of sizes) if (size > (known.get(stream) ?? 0)) grow(stream, size);
+  return { entries, shrunk: [] };
+}
+
+/** Where the first line of what is between two places of a file ends. */
+const lineEnd = (file: string, from: number, to: number): number => parts(file, from, to, 2)[0] ?? to;
 
 /** How the files have grown beyond `known`, which is brought up to date; whose turn it was decides the order. */
 function growthSince(

@@ -264,9 +264,10 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
     entry.group = group;
     const joined = group.join.filter((file) => !before.includes(file));
     if (joined.length === 0) return;
-    // All but the shim, which has their end to tell; what they fork meanwhile is found at the second look.
-    for (let look = 0; look < 2; look++) {
-      for (const pid of (await processesBelow([entry.process.pid])).slice(1)) {
+    // Neither the shim, which has their end to tell, nor who writes their log; what they fork meanwhile is found at the second look.
+    const inner = await entry.process.inner();
+    for (let look = 0; look < 2 && inner !== undefined; look++) {
+      for (const pid of await processesBelow([inner])) {
         for (const file of joined) await writeFile(file, String(pid)).catch(() => {});
       }
     }
@@ -373,7 +374,7 @@ export function createPodWorker(context: PodContext, first: KubeObject, record: 
       if (problem) throw new ContainerConfigError(problem);
       await mountVolumes();
       execution = await prepareExecution(context, pod, record, container, image, foldersOf(folder), true);
-      await attemptFolder(folder, execution.command.identity);
+      await attemptFolder(folder, execution.command.identity, kind === "process" ? undefined : context.fifos);
       group = await limit(container, attempt);
     } catch (error) {
       await notConfigured(own, name, error);

@@ -19,6 +19,7 @@ import { createEvents } from "./events.js";
 import { attachToContainer } from "./exec/attach.js";
 import { execInContainer } from "./exec/exec.js";
 import { podPort, streamProblem } from "./exec/target.js";
+import { createFifoSupply } from "./fifo-supply.js";
 import type { Endpoint } from "./forwarders.js";
 import { prepareIdentityTools } from "./identity-tools.js";
 import { createImageManager, ImageError } from "./image-manager.js";
@@ -441,6 +442,7 @@ export function createNodeRuntime(deps: NodeRuntimeDeps): NodeRuntime {
           serviceAccount: (pod, name) => find(types.serviceAccounts, pod.metadata.namespace ?? "default", name),
         }),
         objects: createObjectWatch(client, clock, log),
+        fifos: createFifoSupply(join(deps.dir, "pipes"), deps.spawner),
         ...(cgroups ? { cgroups } : {}),
         ...(identityTools ? { identityTools } : {}),
         overlay: () => {

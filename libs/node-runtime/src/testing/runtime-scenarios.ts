@@ -92,6 +92,21 @@ export function describeNode(connect: () => Promise<TestCluster>, options: Parti
     expect(await node.log("fails", { tailLines: 1, timestamps: true })).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z oops\n$/);
   });
 
+  it("keeps the log whole when a container opens its outputs anew", async () => {
+    const script = [
+      "echo a; echo b > /dev/stderr; echo c > /dev/stdout; echo d | tee /dev/stderr",
+      "echo e >> /proc/self/fd/1; (echo f >&2) 2> /dev/stdout; : > /dev/stderr; echo g",
+    ].join("; ");
+    await node.createPod("reopens", {
+      restartPolicy: "Never",
+      securityContext: { runAsUser: process.getuid?.() === 0 ? 1234 : (process.getuid?.() ?? 0) },
+      containers: [{ name: "main", ...sh(script) }],
+    });
+    await node.waitFor("reopens", (one) => one["status"]?.phase === "Succeeded");
+    const lines = (await node.log("reopens")).split("\n").sort();
+    expect(lines).toEqual(["", "a", "b", "c", "d", "d", "e", "f", "g"]);
+  });
+
   it("gives configuration as environment and files, and says what is missing until it is there", async () => {
     await node.createPod("configured", {
       restartPolicy: "Never",
