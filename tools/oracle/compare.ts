@@ -89,6 +89,11 @@ export async function judge(
   { read = objectsOf, again }: { read?: (text: string) => unknown[]; again?: () => Promise<Answer> } = {},
 ): Promise<Outcome> {
   if ("error" in theirs || "error" in ours) {
+    if ("error" in theirs && /^goroutine \d+ \[/m.test(theirs.error))
+      return {
+        kind: "not comparable",
+        reason: `${name} crashed: ${theirs.error.split("\n").find((line) => line.startsWith("panic:"))}`,
+      };
     if ("timedOut" in theirs) return { kind: "not comparable", reason: `${name} gave no answer in time` };
     if ("error" in theirs && "error" in ours) return { kind: "both fail", ours: ours.error, theirs: theirs.error };
     return {

@@ -3,7 +3,7 @@ import { limits } from "@tiphys/limits";
 import { parseYaml } from "@tiphys/yaml";
 import { Accumulator } from "./accumulator.js";
 import { loadConfiguration, loadCrds, loadSchema } from "./configurations.js";
-import { type Data, get, withNulls } from "./data.js";
+import { type Data, get, put, withNulls } from "./data.js";
 import { fail, KustomizeError, MissingRemoteError, within } from "./errors.js";
 import { type FileTree, Loader } from "./files.js";
 import { contentHash, generate, mergeOptions } from "./generators.js";
@@ -320,9 +320,10 @@ class Build {
   finish(resources: readonly Resource[], { buildMetadata }: Kustomization): Data[] {
     for (const resource of resources) {
       for (const key of BUILD_ANNOTATIONS) delete resource.annotations[key];
-      // Annotations that say nothing do not outlive what the original itself keeps in them.
-      if (Object.keys(resource.annotations).length === 0)
-        delete (get(resource.object, "metadata") as Data | undefined)?.["annotations"];
+      // The original keeps notes of its own in the annotations: it takes them out at the end, and writes the others anew.
+      resource.rewrite("annotations");
+      for (const [key, value] of Object.entries(resource.labels))
+        if (value === undefined) put(resource.labels, key, "");
       const origin = this.origins.get(resource);
       if (buildMetadata.includes("originAnnotations") && origin) resource.annotate(ORIGIN, originText(origin));
       const steps = this.transformations.get(resource);

@@ -19,11 +19,19 @@ function read(loader: Loader, path: string): unknown {
   }
 }
 
+/** Fails at a member that is none of a field spec's, or of `more`; case does not count. */
+function refuseOthers(spec: Data, place: string, ...more: readonly string[]): void {
+  const known = ["group", "version", "kind", ...more];
+  const unknown = Object.keys(spec).find((key) => !known.includes(key.toLowerCase()));
+  if (unknown) fail(`${place}: unknown field ${JSON.stringify(unknown)}`);
+}
+
 function specs(value: unknown, place: string): FieldSpec[] {
   if (value === null || value === undefined) return [];
   if (!Array.isArray(value)) return fail(`${place} must be a list of field specs`);
   return value.map((spec) => {
     if (!isMap(spec) || typeof spec["path"] !== "string") return fail(`${place}: every field spec needs a path`);
+    refuseOthers(spec, place, "path", "create");
     const { path, group, version, kind, create } = spec;
     return {
       path,
@@ -50,6 +58,7 @@ export function loadConfiguration(loader: Loader, path: string): Partial<FieldCo
   if (Array.isArray(references)) {
     result["nameReference"] = references.map((reference): NameReference => {
       if (!isMap(reference)) return fail(`${path}: nameReference must be a list of objects`);
+      refuseOthers(reference, `${path}: nameReference`, "fieldspecs");
       const { group, version, kind, fieldSpecs } = reference;
       return {
         ...(group ? { group: textOf(group) } : {}),

@@ -102,6 +102,7 @@ function walk(spot: Spot, path: readonly string[], creates: Creates, visit: (spo
   const isList = first.endsWith("[]");
   const name = isList ? first.slice(0, -2) : first;
   if (name === "") fail("cannot set or create an empty field name");
+  if (name === "*") fail("a field path cannot have a wildcard");
   const making = isList ? undefined : creates;
   if (making && (value[name] === null || get(value, name) === undefined)) {
     put(value, name, path.length > 1 || making === "map" ? {} : "");

@@ -1,5 +1,5 @@
 import { messageOf } from "@tiphys/errors";
-import { parseYamlDocuments } from "@tiphys/yaml";
+import { parseYamlDocuments, writtenText } from "@tiphys/yaml";
 import { at, copy, type Data, get, has, isMap, put, textOf } from "./data.js";
 import { fail, KustomizeError } from "./errors.js";
 import { groupVersion, type ResourceId } from "./ids.js";
@@ -74,7 +74,7 @@ export class Resource {
     if (!isMap(metadata) || map === undefined) return;
     const texts: Data = {};
     for (const [key, value] of Object.entries(isMap(map) ? map : {})) {
-      put(texts, key, value === null ? "null" : textOf(value));
+      put(texts, key, value === null ? "null" : (writtenText(map as Data, key) ?? textOf(value)));
     }
     if (Object.keys(texts).length > 0) put(metadata, field, texts);
     else delete metadata[field];

@@ -54,14 +54,44 @@ const saidNullType = new yaml.Type("tag:yaml.org,2002:null", {
   resolve: (data: string | null) => data !== null && nulls.has(data),
   construct: (data: string) => (data === "" ? null : SAID_NULL),
 });
+/** A scalar whose text says more than its value, such as `1.10`. As a key it is its text. */
+class Written {
+  constructor(
+    readonly value: unknown,
+    readonly text: string,
+  ) {}
+  get [Symbol.toStringTag](): string {
+    return "Written";
+  }
+  toString(): string {
+    return this.text;
+  }
+}
+const written = (value: unknown, text: string): unknown => (String(value) === text ? value : new Written(value, text));
+
+/** Texts of the members of maps that their values do not tell. */
+const texts = new WeakMap<object, Map<string, Written>>();
+
+/** How a scalar of a map was written, where it is still what was read with `asNodes`. */
+export function writtenText(map: object, key: string): string | undefined {
+  const found = texts.get(map)?.get(key);
+  return found && found.value === (map as Record<string, unknown>)[key] ? found.text : undefined;
+}
+
 /** Makes null of nulls that are said and undefined of empty values, in place. */
 export function tellNulls(value: unknown): unknown {
   if (value === SAID_NULL) return null;
   if (value === null) return undefined;
+  if (value instanceof Written) return value.value;
   if (typeof value === "object") {
     const members = value as Record<string, unknown>;
     for (const key of Object.keys(members)) {
       const member = members[key];
+      if (member instanceof Written && !Array.isArray(value)) {
+        const known = texts.get(members);
+        if (known) known.set(key, member);
+        else texts.set(members, new Map([[key, member]]));
+      }
       if (member === null || typeof member === "object" || typeof member === "symbol") members[key] = tellNulls(member);
     }
   }
@@ -75,7 +105,7 @@ const boolType = new yaml.Type("tag:yaml.org,2002:bool", {
 const plainBoolType = new yaml.Type("tag:yaml.org,2002:bool", {
   kind: "scalar",
   resolve: (data: string | null) => data !== null && /^(?:true|True|TRUE|false|False|FALSE)$/.test(data),
-  construct: (data: string) => booleans.get(data),
+  construct: (data: string) => written(booleans.get(data), data),
 });
 const isInt = (value: number | bigint | undefined) =>
   typeof value === "bigint" || (value !== undefined && Number.isInteger(value));
@@ -84,14 +114,25 @@ const intType = new yaml.Type("tag:yaml.org,2002:int", {
   resolve: (data: string | null) => data !== null && isInt(goNumber(data)),
   construct: (data: string) => goNumber(data),
 });
+function floatOf(data: string): number {
+  const value = goNumber(data)!;
+  if (Number.isNaN(value)) throw new NonFiniteError(data);
+  return typeof value === "bigint" ? Number(value) : value;
+}
 const floatType = new yaml.Type("tag:yaml.org,2002:float", {
   kind: "scalar",
   resolve: (data: string | null) => data !== null && goNumber(data) !== undefined,
-  construct: (data: string) => {
-    const value = goNumber(data)!;
-    if (Number.isNaN(value)) throw new NonFiniteError(data);
-    return typeof value === "bigint" ? Number(value) : value;
-  },
+  construct: floatOf,
+});
+const nodeIntType = new yaml.Type("tag:yaml.org,2002:int", {
+  kind: "scalar",
+  resolve: (data: string | null) => data !== null && isInt(goNumber(data)),
+  construct: (data: string) => written(goNumber(data), data),
+});
+const nodeFloatType = new yaml.Type("tag:yaml.org,2002:float", {
+  kind: "scalar",
+  resolve: (data: string | null) => data !== null && goNumber(data) !== undefined,
+  construct: (data: string) => written(floatOf(data), data),
 });
 const mergeType = new yaml.Type("tag:yaml.org,2002:merge", {
   kind: "scalar",
@@ -138,11 +179,11 @@ function goDate(text: string): string | undefined {
 const dateType = new yaml.Type("tag:yaml.org,2002:timestamp", {
   kind: "scalar",
   resolve: (data: string | null) => data !== null && data.length > 7 && goDate(data) !== undefined,
-  construct: (data: string) => goDate(data),
+  construct: (data: string) => written(goDate(data), data),
 });
 
 /** The same where an empty value is undefined and no null, only true and false are booleans, and dates are said in full: as Go's yaml.v3 reads, and kustomize with it. */
 export const goNodeSchema = yaml.FAILSAFE_SCHEMA.extend({
-  implicit: [saidNullType, plainBoolType, intType, floatType, dateType, mergeType],
+  implicit: [saidNullType, plainBoolType, nodeIntType, nodeFloatType, dateType, mergeType],
   explicit: [binaryType, ...unknownTags],
 });

@@ -116,10 +116,48 @@ function withExactEnd(text: string): string {
   return lines.join("\n");
 }
 
+const foldedHead = /^([ ]*(?:-[ ]+)*)(?:[^\s#'"|>][^#|>]*:[ ]+)?([>])([0-9]?)[+-]?([0-9]?)(\s+#.*|\s*)$/;
+const anyHead = /^([ ]*(?:-[ ]+)*)(?:[^\s#'"|>][^#|>]*:[ ]+)?([|>])[-+0-9]*(\s+#.*|\s*)$/;
+
+/**
+ * kustomize writes what it has read once more, and its writer puts an empty line into a folded text before lines that are deeper:
+ * so do we, before reading.
+ */
+function withDeeperLines(text: string): string {
+  if (!/>[-+0-9]*\s*(?:#.*)?$/m.test(text)) return text;
+  const lines = text.split("\n");
+  const result: string[] = [];
+  const indentOf = (line: string): number => line.length - line.trimStart().length;
+  for (let at = 0; at < lines.length; at++) {
+    const head = lines[at] as string;
+    result.push(head);
+    const [whole, before = ""] = anyHead.exec(head) ?? [];
+    if (whole === undefined) continue;
+    // The text is deeper than the map or list that holds it.
+    const dashes = before.trimEnd();
+    const holder = before.length < head.search(/[|>][-+0-9]*(\s+#.*|\s*)$/) ? before.length : dashes.length - 1;
+    const isFolded = foldedHead.test(head);
+    let depth = -1;
+    let isShallow = false;
+    for (let line = lines[at + 1]; line !== undefined; line = lines[at + 1]) {
+      const isBlank = line.trim() === "";
+      if (!isBlank && indentOf(line) <= holder) break;
+      if (!isBlank && depth < 0) depth = indentOf(line);
+      if (isFolded && !isBlank && depth >= 0) {
+        if (indentOf(line) > depth && isShallow) result.push("");
+        isShallow = indentOf(line) === depth;
+      }
+      result.push(line);
+      at++;
+    }
+  }
+  return result.join("\n");
+}
+
 function load(chunk: Chunk, file: string, schema: yaml.Schema): unknown[] {
   let values: unknown[];
   try {
-    values = yaml.loadAll(withExactEnd(chunk.text), null, {
+    values = yaml.loadAll(withExactEnd(schema === goNodeSchema ? withDeeperLines(chunk.text) : chunk.text), null, {
       schema,
       json: true,
       ...{ maxDepth: limits.documentDepth },

@@ -353,6 +353,14 @@ export const good: Readonly<Record<string, Files>> = {
   "prefix and suffix by one transformer, a replacement's path that begins with a dot": alone(
     "resources: [service.yaml]\ntransformers:\n- |-\n  apiVersion: builtin\n  kind: PrefixSuffixTransformer\n  metadata: {name: t}\n  prefix: a-\n  suffix: -z\n  fieldSpecs:\n  - {kind: Service, path: metadata/name}\n  - {kind: Service, path: spec/clusterIP, create: true}\nreplacements:\n- source: {kind: Service, fieldPath: .metadata.name}\n  targets: [{select: {kind: Service}, fieldPaths: [spec.type, .spec.made], options: {create: true}}]\n",
   ),
+  "annotations and labels that are no texts": alone("resources: [a.yaml]\n", {
+    "app/a.yaml":
+      "apiVersion: v1\nkind: A\nmetadata:\n  name: a\n  annotations: {e: , i: 1, b: true, f: 1.10, x: 0x1F, t: True, n: null, d: 2020-01-02}\n  labels: {e: , i: 1, s: null}\n",
+  }),
+  "folded texts with deeper lines": alone("resources: [a.yaml]\n", {
+    "app/a.yaml":
+      "apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec:\n  a: >-\n    one(\n      two\n      three\n    )\n    four\n\n      five\n  list:\n  - b: >\n      x\n        y\n    c: |\n      k: >\n        m\n          n\n  - >-\n    p\n     q\n  - last\n",
+  }),
   "a var of a list's element": alone(
     "resources: [service.yaml, p.yaml]\nvars:\n- {name: V, objref: {kind: Pod, name: p, apiVersion: v1}, fieldref: {fieldpath: 'spec.containers[0].image'}}\n- {name: W, objref: {kind: Pod, name: p, apiVersion: v1}, fieldref: {fieldpath: 'spec.containers.[name=c].name'}}\n",
     {
@@ -443,6 +451,16 @@ export const bad: Readonly<Record<string, Files>> = {
   "an unknown plugin": alone("transformers: [t.yaml]\nresources: [service.yaml]\n", {
     "app/t.yaml": "apiVersion: example.com/v1\nkind: Mine\nmetadata: {name: m}\n",
   }),
+  "a field spec with a field too many": alone("resources: [service.yaml]\nconfigurations: [c.yaml]\n", {
+    "app/c.yaml": "namespace: [{kind: Service, apiGroup: x, path: spec/x}]\n",
+  }),
+  "a wildcard in a configuration": alone(
+    "resources: [l.yaml]\nconfigurations: [c.yaml]\nvars: [{name: V, objref: {kind: Service, name: l, apiVersion: v1}}]\n",
+    {
+      "app/c.yaml": "varReference: [{kind: Service, path: metadata/labels/*}]\n",
+      "app/l.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: l, labels: {a: b}}\n",
+    },
+  ),
   "a wrong order": alone("resources: [service.yaml]\nsortOptions: {order: none}\n"),
   "one var twice": {
     "app/kustomization.yaml":
