@@ -39,6 +39,7 @@ async function generate() {
     );
     files.set("libs/proto/src/generated/index.ts", indexOf(files));
     for (const [name, text] of await crds(work)) files.set(`deploy/crds/${name}.yaml`, text);
+    for (const [name, text] of await roles(work)) files.set(`deploy/rbac/${name}.yaml`, text);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -78,24 +79,34 @@ function indexOf(files) {
   return `${lines.join("\n")}\nexport { descriptorSet } from "./descriptors.js";\n`;
 }
 
+const YAML_HEAD = "# Generated from libs/resources by `npm run generate`; do not edit.\n";
+const YAML_STYLE = { noRefs: true, lineWidth: 120 };
+
+/** A module of libs/resources as it is now. */
+async function resources(work, path) {
+  const entry = join(root, "libs/resources/src", path);
+  const outfile = join(work, `${path.replaceAll("/", "-")}.mjs`);
+  const { build } = await import("esbuild");
+  await build({ entryPoints: [entry], bundle: true, platform: "node", format: "esm", outfile, logLevel: "error" });
+  return await import(pathToFileURL(outfile).href);
+}
+
 /** The CRDs of libs/resources as YAML, by plural name. */
 async function crds(work) {
-  const entry = join(root, "libs/resources/src/crds/index.ts");
-  if (!existsSync(entry)) return [];
-  const { build } = await import("esbuild");
-  await build({
-    entryPoints: [entry],
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    outfile: join(work, "crds.mjs"),
-    logLevel: "error",
-  });
-  const { allCrds } = await import(pathToFileURL(join(work, "crds.mjs")).href);
+  const { allCrds } = await resources(work, "crds/index.ts");
   const yaml = (await import("js-yaml")).default;
-  return allCrds.map((crd) => [
-    crd.metadata.name,
-    `# Generated from libs/resources by \`npm run generate\`; do not edit.\n${yaml.dump(crd, { noRefs: true, lineWidth: 120 })}`,
+  return allCrds.map((crd) => [crd.metadata.name, `${YAML_HEAD}${yaml.dump(crd, YAML_STYLE)}`]);
+}
+
+/** Account and roles of every service as YAML, by the service's name. */
+async function roles(work) {
+  const { serviceNames, rolesOfService } = await resources(work, "service-roles.ts");
+  const yaml = (await import("js-yaml")).default;
+  return serviceNames.map((name) => [
+    name,
+    `${YAML_HEAD}${rolesOfService(name, "argocd")
+      .map((object) => yaml.dump(object, YAML_STYLE))
+      .join("---\n")}`,
   ]);
 }
 

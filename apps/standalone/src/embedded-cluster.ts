@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createSpawner } from "@tiphys/child-process";
 import type { Clock } from "@tiphys/clock";
 import { createDialer, type Dialer } from "@tiphys/dialer";
-import { clusterAdmin, nodePrincipal, type RandomBytes } from "@tiphys/identity";
+import { clusterAdmin, nodePrincipal, type Principal, type RandomBytes } from "@tiphys/identity";
 import { createFileJournal, type Journal } from "@tiphys/journal";
 import { createInformers, type Informers } from "@tiphys/kube";
 import {
@@ -54,7 +54,10 @@ export interface RunningCluster {
   readonly ingressUrl: string;
   /** Text of the administrator's kubeconfig. */
   readonly kubeconfig: string;
+  /** The administrator's. */
   readonly informers: Informers;
+  /** The cluster as an account sees it: reads and writes are what its roles allow, refused like those of other processes. */
+  informersOf(principal: Principal): Informers;
   readonly journal: Journal;
   readonly dialer: Dialer;
   readonly ports: StablePorts;
@@ -166,5 +169,10 @@ export async function startCluster(options: ClusterOptions, { run, stops }: Runn
   kube.registerNetwork(reachThrough(resolver));
   await run(node);
   const { url, kubeconfig } = listener;
-  return { name, url, kubeconfig, ingressUrl: proxy.ingressUrl, informers, journal, dialer, ports };
+  const informersOf = (principal: Principal): Informers => {
+    const own = createInformers({ client: kube.client(principal), clock, log: log.with({ as: principal.username }) });
+    stops.push(() => own.stop());
+    return own;
+  };
+  return { name, url, kubeconfig, ingressUrl: proxy.ingressUrl, informers, informersOf, journal, dialer, ports };
 }

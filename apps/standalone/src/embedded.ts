@@ -6,11 +6,12 @@ import { createLocalBus, openDurableMap } from "@tiphys/bus";
 import { createLocalCache } from "@tiphys/cache";
 import { createSpawner } from "@tiphys/child-process";
 import type { Clock } from "@tiphys/clock";
-import type { RandomBytes } from "@tiphys/identity";
+import { accountPrincipal, type RandomBytes } from "@tiphys/identity";
 import { type Informers, isAlreadyExists, type KubeClient } from "@tiphys/kube";
+import { ensureRoles } from "@tiphys/kube-controllers";
 import { createLocalQueue } from "@tiphys/queue";
 import { createRenderPool } from "@tiphys/render";
-import { allCrds, gatewayCrds, types } from "@tiphys/resources";
+import { type AccountName, accountName, allCrds, gatewayCrds, serviceRoles, types } from "@tiphys/resources";
 import { findSandbox } from "@tiphys/sandbox";
 import type { Service } from "@tiphys/service-host";
 import { type Logger, type Metrics, noMetrics } from "@tiphys/telemetry";
@@ -42,6 +43,7 @@ export interface EmbeddedOptions {
 
 export interface Embedded {
   readonly suite: Suite;
+  /** Of the demo's account. */
   readonly informers: Informers;
   readonly kubeconfig: string;
   readonly ingressUrl: string;
@@ -77,6 +79,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const home = await startCluster({ ...options, name: clusterName(1), folder: data, crds: allCrds }, { run, stops });
     const { informers, journal, dialer } = home;
     await ensureNamespace(informers.client, CONTROL_NAMESPACE);
+    await ensureRoles(informers.client, serviceRoles(CONTROL_NAMESPACE));
+    const accounts = new Map<AccountName, Informers>();
+    const informersOf = (service: AccountName): Informers => {
+      const own = accounts.get(service) ?? home.informersOf(accountPrincipal(CONTROL_NAMESPACE, accountName(service)));
+      accounts.set(service, own);
+      return own;
+    };
     const wanted = options.clusters ?? (await clustersIn(data));
     const others = await Promise.all(
       Array.from({ length: wanted - 1 }, async (_, index) => {
@@ -113,7 +122,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       return await findSandbox({ spawner, searchPath: options.searchPath });
     };
     const suite = createSuite({
-      informers,
+      informersOf,
       clock,
       random,
       log,
@@ -143,14 +152,16 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       consoleFolder: join(bundles, "console/dist"),
       encoded: options.encoded ?? false,
     });
-    // Applications may hold objects of any kind, and Sensors make whatever they name: services are not held to less yet.
-    log.info("the suite's services act as the cluster's administrator", {
-      services: suite.services.map(({ name }) => name),
-      see: "docs/compatibility.md",
-    });
     for (const service of suite.services) await run(service);
     const kubeconfig = join(data, "kubeconfig");
-    return { suite, informers, kubeconfig, ingressUrl: home.ingressUrl, clusters: [home, ...others], stop };
+    return {
+      suite,
+      informers: informersOf("demo"),
+      kubeconfig,
+      ingressUrl: home.ingressUrl,
+      clusters: [home, ...others],
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -19,6 +19,7 @@ import {
 import type { Queue } from "@tiphys/queue";
 import { manifestsOver, type RenderPool, serveManifests } from "@tiphys/render";
 import { createRepoServer, type RepoServerDeps } from "@tiphys/repo-server";
+import type { AccountName } from "@tiphys/resources";
 import { createRolloutsController } from "@tiphys/rollouts-controller";
 import { memoryClient } from "@tiphys/rpc";
 import type { Secret } from "@tiphys/secret";
@@ -33,7 +34,8 @@ import {
 
 /** The outside world of the whole suite in one process. */
 export interface SuiteParts {
-  readonly informers: Informers;
+  /** The cluster as each service may see and change it, by the account of that service. */
+  readonly informersOf: (service: AccountName) => Informers;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Logger;
@@ -72,8 +74,8 @@ export interface Suite {
 
 /** All services over one set of parts, speaking to each other in memory. */
 export function createSuite(parts: SuiteParts): Suite {
-  const { informers, log, bus, encoded = false } = parts;
-  const of = (service: string): SuiteParts => ({ ...parts, log: log.with({ service }) });
+  const { informersOf, log, bus, encoded = false } = parts;
+  const of = (service: AccountName) => ({ ...parts, informers: informersOf(service), log: log.with({ service }) });
   const as = (service: string) => ({ principal: servicePrincipal(service), encoded });
 
   const repoServer = createRepoServer({ ...of("repo-server"), directory: parts.gitFolder, pool: parts.renderPool });
@@ -82,7 +84,7 @@ export function createSuite(parts: SuiteParts): Suite {
   );
   const apps = createAppController({ ...of("app-controller"), manifests });
   const archiver = createArchiver({
-    client: informers.client,
+    client: informersOf("workflow-controller").client,
     archive: parts.archive,
     artifacts: parts.artifacts,
     queue: parts.archiveJobs,
@@ -98,7 +100,7 @@ export function createSuite(parts: SuiteParts): Suite {
   const deliveryClient = memoryClient(delivery.DeliveryServiceDefinition, deliveryService(apps), as("api-server"));
   const api = createApiServer({
     ...of("api-server"),
-    client: informers.client,
+    client: informersOf("api-server").client,
     reflection: false,
     history: {
       controllers: {

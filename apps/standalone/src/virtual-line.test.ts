@@ -9,20 +9,23 @@ import { createLocalBus, openDurableMap } from "@tiphys/bus";
 import { createLocalCache } from "@tiphys/cache";
 import { type VirtualClock, virtualClock } from "@tiphys/clock";
 import { createReplayDialer } from "@tiphys/dialer";
-import { clusterAdmin } from "@tiphys/identity";
+import { accountPrincipal, clusterAdmin } from "@tiphys/identity";
 import { createMemoryJournal } from "@tiphys/journal";
 import { createInformers, type Informers } from "@tiphys/kube";
-import { createIngressStatusController, createKubeControllers } from "@tiphys/kube-controllers";
+import { createIngressStatusController, createKubeControllers, ensureRoles } from "@tiphys/kube-controllers";
 import { createEmbeddedKube } from "@tiphys/kube-embedded";
 import { createLocalQueue } from "@tiphys/queue";
 import { renderInProcess } from "@tiphys/render";
 import {
+  type AccountName,
   type AnalysisRun,
   type Application,
+  accountName,
   allCrds,
   type KubeObject,
   type ResourceType,
   type Rollout,
+  serviceRoles,
   types,
   type Workflow,
 } from "@tiphys/resources";
@@ -151,8 +154,18 @@ async function openLine(): Promise<Line> {
   const archive = await createSqliteArchive({ path: ":memory:" });
   const eventState = await openDurableMap({ name: "events", log });
   stops.push(() => Promise.all([bus, cache, archive, eventState].map((part) => part.close())));
+  await ensureRoles(client, serviceRoles(CONTROL_NAMESPACE));
+  const accounts = new Map<AccountName, Informers>();
+  const informersOf = (service: AccountName): Informers => {
+    const principal = accountPrincipal(CONTROL_NAMESPACE, accountName(service));
+    const own = accounts.get(service) ?? createInformers({ client: kube.client(principal), clock, log });
+    if (!accounts.has(service)) stops.push(() => own.stop());
+    accounts.set(service, own);
+    return own;
+  };
   const suite = createSuite({
     ...shared,
+    informersOf,
     bus,
     cache,
     archive,
@@ -304,7 +317,7 @@ it("walks the demo's canary through days of virtual time, and aborts the bad one
   );
   expect(days).toBeGreaterThan(3);
   expect(walking.status?.canary?.weights?.canary?.weight ?? 0).toBe(0);
-  const [run] = line.informers.informer(types.analysisRuns).list() as AnalysisRun[];
+  const [run] = (await line.informers.client.list(types.analysisRuns)).items as AnalysisRun[];
   expect(run?.status?.metricResults?.[0]?.consecutiveSuccess).toBe(12);
   await line.until<Application>(
     types.applications,

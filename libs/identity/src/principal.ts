@@ -21,3 +21,9 @@ export const nodePrincipal = (nodeName: string): Principal => ({
 });
 
 export const anonymous: Principal = { username: "system:anonymous", groups: ["system:unauthenticated"] };
+
+/** A ServiceAccount of a cluster, as its API server knows it by its token. */
+export const accountPrincipal = (namespace: string, name: string): Principal => ({
+  username: `system:serviceaccount:${namespace}:${name}`,
+  groups: ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"],
+});

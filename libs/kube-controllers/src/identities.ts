@@ -1,5 +1,5 @@
 import { deepEqual } from "@tiphys/canonical-json";
-import type { Principal } from "@tiphys/identity";
+import { accountPrincipal, type Principal } from "@tiphys/identity";
 import { type Informers, isNotFound, type KubeClient } from "@tiphys/kube";
 import type { KubeObject, ResourceType } from "@tiphys/resources";
 
@@ -73,10 +73,7 @@ const HOME = "kube-system";
 const RBAC = "rbac.authorization.k8s.io";
 
 /** The account of a controller. */
-export const controllerPrincipal = (name: ControllerName): Principal => ({
-  username: `system:serviceaccount:${HOME}:${name}`,
-  groups: ["system:serviceaccounts", `system:serviceaccounts:${HOME}`, "system:authenticated"],
-});
+export const controllerPrincipal = (name: ControllerName): Principal => accountPrincipal(HOME, name);
 
 export const schedulerPrincipal: Principal = {
   username: "system:kube-scheduler",
@@ -134,17 +131,22 @@ export function routed(client: KubeClient, type: ResourceType, other: KubeClient
 const plurals: Readonly<Record<string, string>> = {
   ClusterRole: "clusterroles",
   ClusterRoleBinding: "clusterrolebindings",
+  Role: "roles",
+  RoleBinding: "rolebindings",
+  ServiceAccount: "serviceaccounts",
 };
 
-/** Makes roles and bindings that are not there, and those that differ as they should be. */
+/** Makes accounts, roles and bindings that are not there, and those that differ as they should be. */
 export async function ensureRoles(client: KubeClient, wanted: readonly KubeObject[]): Promise<void> {
   await Promise.all(
     wanted.map(async (object) => {
       const resource = plurals[object.kind];
-      if (resource === undefined) throw new TypeError(`${object.kind} is neither role nor binding of a cluster`);
-      const type = { group: RBAC, version: "v1", resource, kind: object.kind, namespaced: false };
-      const { name } = object.metadata;
-      const found = await client.get(type, { name }).catch((error: unknown) => {
+      if (resource === undefined) throw new TypeError(`${object.kind} is neither account, role nor binding`);
+      const { name, namespace } = object.metadata;
+      const group = object.kind === "ServiceAccount" ? "" : RBAC;
+      const type = { group, version: "v1", resource, kind: object.kind, namespaced: namespace !== undefined };
+      const key = namespace === undefined ? { name } : { namespace, name };
+      const found = await client.get(type, key).catch((error: unknown) => {
         if (isNotFound(error)) return undefined;
         throw error;
       });
@@ -153,7 +155,7 @@ export async function ensureRoles(client: KubeClient, wanted: readonly KubeObjec
         ["rules", "subjects", "roleRef"].every((field) => deepEqual(found[field] ?? [], object[field] ?? []))
       )
         return;
-      await client.patch(type, { name }, { type: "apply", body: object }, { fieldManager: "tiphys", force: true });
+      await client.patch(type, key, { type: "apply", body: object }, { fieldManager: "tiphys", force: true });
     }),
   );
 }

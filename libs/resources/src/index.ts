@@ -17,4 +17,5 @@ export * from "./kinds/events.js";
 export * from "./kinds/rollout.js";
 export * from "./kinds/workflow.js";
 export * from "./object.js";
+export * from "./service-roles.js";
 export * from "./types.js";
