@@ -162,6 +162,23 @@ describeWith(["git", "bwrap"], "sources for plugins, and encrypted ones", () => 
       }
     });
 
+    it("are decrypted with a PGP key too", async () => {
+      await client.create(types.secrets, {
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { name: "pgp", namespace, labels: { "tiphys.dev/secret-type": "sops-keys" } },
+        data: {
+          projects: Buffer.from("signed").toString("base64"),
+          "curve.asc": Buffer.from(recorded("keys/curve.asc")).toString("base64"),
+        },
+      });
+      origin.commit({ "pgp/db.yaml": recorded("encrypted/curve--secret.yaml") });
+      await eventually(async () => {
+        const { objects } = await render({ path: "pgp" }, "signed").catch(() => ({ objects: [] }));
+        return objects[0]?.stringData?.password === clear;
+      });
+    });
+
     it("are named where no key fits, without a word of what is in them", async () => {
       const encrypted = recorded("encrypted/encrypted-regex--secret.yaml").replace('tier: "1"', 'tier: "2"');
       origin.commit({ "changed/db.yaml": encrypted });

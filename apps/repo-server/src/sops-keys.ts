@@ -1,7 +1,7 @@
 import { digest } from "@tiphys/canonical-json";
 import type { ApplicationSource, KubeObject } from "@tiphys/resources";
 import { Secret } from "@tiphys/secret";
-import { ageOpener, type KeyOpeners } from "@tiphys/sops";
+import { ageOpener, type KeyOpeners, type PgpKeyFile, pgpOpener } from "@tiphys/sops";
 import { ownSecretsFor } from "./own-secrets.js";
 import { secretText } from "./secret-values.js";
 
@@ -14,7 +14,8 @@ export interface ProjectKeys {
 }
 
 /**
- * The keys that applications of a project may decrypt with: age identities in the entries `*.agekey`, `*.age` and `keys.txt` of Secrets labelled
+ * The keys that applications of a project may decrypt with: age identities in the entries `*.agekey`, `*.age` and `keys.txt`, and PGP keys in
+ * `*.asc`, `*.gpg` and `*.pgp` (their passphrases in `FILE.passphrase`, or one for all in `passphrase`) of Secrets labelled
  * `tiphys.dev/secret-type: sops-keys` whose entry `projects` names the project, or a pattern of it. Undefined where there are none.
  */
 export function sopsKeysFor(project: string, secrets: readonly KubeObject[]): ProjectKeys | undefined {
@@ -24,9 +25,18 @@ export function sopsKeysFor(project: string, secrets: readonly KubeObject[]): Pr
       .filter((key) => /\.age(?:key)?$/.test(key) || key === "keys.txt")
       .map((key) => new Secret(secretText(secret, key) ?? "")),
   );
-  if (identities.length === 0) return undefined;
+  const pgpKeys = used.flatMap((secret) =>
+    Object.entries(dataOf(secret))
+      .filter(([key]) => /\.(?:asc|gpg|pgp)$/.test(key))
+      .map(([key, content]): PgpKeyFile => {
+        const passphrase = secretText(secret, `${key}.passphrase`) ?? secretText(secret, "passphrase");
+        return { content: new Secret(content), ...(passphrase ? { passphrase: new Secret(passphrase) } : {}) };
+      }),
+  );
+  if (identities.length === 0 && pgpKeys.length === 0) return undefined;
   const version = digest(used.map(({ metadata }) => [metadata.name, metadata.uid, metadata.resourceVersion]));
-  return { openers: { age: ageOpener(identities) }, version: version.replace(/[^0-9A-Za-z]/g, "").slice(0, 16) };
+  const openers = { age: ageOpener(identities), pgp: pgpOpener(pgpKeys) };
+  return { openers, version: version.replace(/[^0-9A-Za-z]/g, "").slice(0, 16) };
 }
 
 const dataOf = (secret: KubeObject): Record<string, string> => (secret["data"] ?? {}) as Record<string, string>;

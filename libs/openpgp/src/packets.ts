@@ -8,6 +8,10 @@ export interface Packet {
 
 /** Tags that we look at. */
 export const tags = {
+  sessionKey: 1,
+  protectedData: 18,
+  ocbData: 20,
+  literal: 11,
   signature: 2,
   publicKey: 6,
   compressed: 8,
@@ -33,6 +37,10 @@ export class Reader {
     this.at += bytes;
     return part;
   }
+  /** What is not read yet. */
+  peek(): Buffer {
+    return this.data.subarray(this.at);
+  }
   number(bytes: 1 | 2 | 4): number {
     return this.take(bytes).readUIntBE(0, bytes);
   }
@@ -51,7 +59,7 @@ export class Reader {
   }
 }
 
-/** A packet's length in the new format; partial bodies are for data that we do not read. */
+/** A packet's length in the new format. */
 function newLength(reader: Reader): number {
   const first = reader.number(1);
   if (first < 192) return first;
@@ -60,8 +68,19 @@ function newLength(reader: Reader): number {
   return reader.number(4);
 }
 
-/** Cuts `data` into packets. */
-export function parsePackets(data: Buffer): Packet[] {
+/** A body in parts, as programs write data whose length they do not know yet. */
+function partialBody(reader: Reader): Buffer {
+  const parts: Buffer[] = [];
+  for (;;) {
+    const [first = 0] = reader.peek();
+    if (first < 224 || first === 255) return Buffer.concat([...parts, reader.take(newLength(reader))]);
+    reader.take(1);
+    parts.push(reader.take(2 ** (first & 0x1f)));
+  }
+}
+
+/** Cuts `data` into packets; `partial` where data is among them, which may come in parts. */
+export function parsePackets(data: Buffer, { partial = false } = {}): Packet[] {
   if (data.length > limits.openPgpBytes) throw new OpenPgpLimitError(`more than ${limits.openPgpBytes} bytes`);
   const reader = new Reader(data);
   const packets: Packet[] = [];
@@ -72,6 +91,11 @@ export function parsePackets(data: Buffer): Packet[] {
     let bytes: number;
     if (head & 0x40) {
       tag = head & 0x3f;
+      if (partial) {
+        packets.push({ tag, body: partialBody(reader) });
+        tooMany(packets);
+        continue;
+      }
       bytes = newLength(reader);
     } else {
       tag = (head >> 2) & 0x0f;
@@ -80,8 +104,11 @@ export function parsePackets(data: Buffer): Packet[] {
     }
     if (tag === 0) throw new OpenPgpFormatError("a packet of tag 0");
     packets.push({ tag, body: reader.take(bytes) });
-    if (packets.length > limits.openPgpPackets)
-      throw new OpenPgpLimitError(`more than ${limits.openPgpPackets} packets`);
+    tooMany(packets);
   }
   return packets;
+}
+
+function tooMany(packets: readonly Packet[]): void {
+  if (packets.length > limits.openPgpPackets) throw new OpenPgpLimitError(`more than ${limits.openPgpPackets} packets`);
 }

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Secret } from "@tiphys/secret";
 import yaml from "js-yaml";
-import { ageOpener, decryptSops, type KeyOpeners } from "./index.js";
+import { ageOpener, decryptSops, type KeyOpeners, pgpOpener } from "./index.js";
 import { yamlStore } from "./stores/yaml.js";
 
 const testdata = join(dirname(fileURLToPath(import.meta.url)), "testdata");
@@ -39,6 +39,15 @@ describe("the data key", () => {
     );
     await expect(open("shamir-three-of-three--many.yaml", { age: ageKeys("one", "two") })).rejects.toThrow(
       "2 of the 3 key groups",
+    );
+  });
+
+  it.each(["rsa", "curve"])("is opened by a PGP key: %s", async (name) => {
+    const content = new Secret(read(`keys/${name}.asc`).toString("base64"));
+    expect(await open(`${name}--secret.yaml`, { pgp: pgpOpener([{ content }]) })).toContain('"correct horse"');
+    const other = new Secret(read(`keys/${name === "rsa" ? "curve" : "rsa"}.asc`).toString("base64"));
+    await expect(open(`${name}--secret.yaml`, { pgp: pgpOpener([{ content: other }]) })).rejects.toThrow(
+      /none of the keys it is encrypted for \(pgp [0-9A-F]{40}/,
     );
   });
 
