@@ -100,7 +100,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     for (const other of others) await register(informers.client, CONTROL_NAMESPACE, other);
     const [bus, cache, archive, archiveJobs, eventState] = await Promise.all([
       createLocalBus({ dir: join(data, "bus"), clock, log }),
-      createLocalCache({ dir: join(data, "cache"), clock, log }),
+      createLocalCache({ dir: join(data, "cache"), key, clock, log }),
       createSqliteArchive({ path: join(data, "archive.db") }),
       createLocalQueue<ArchiveJob>({ name: "archive", dir: join(data, "queue"), clock, log }),
       openDurableMap({ dir: join(data, "events"), name: "events", log }),

@@ -52,6 +52,25 @@ describe("cache on disk", () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
+  it("takes forged, moved and foreign entries as misses, where it has a key", async () => {
+    const signed = (key: string) =>
+      createLocalCache({ dir, memoryBytes: 0, clock: systemClock(), log, key: new Secret(key) });
+    await (await signed("ours")).set("k", Buffer.from("value"), 60_000);
+    const [name = ""] = await readdir(dir);
+    const entry = await readFile(join(dir, name));
+    const read = async (key: string, secret: string) => (await signed(secret)).get(key);
+    expect(Buffer.from((await read("k", "ours"))!).toString()).toBe("value");
+    // Of nobody's key: what a program without it can make.
+    await (await open()).set("k", Buffer.from("forged"), 60_000);
+    expect(await read("k", "ours")).toBeUndefined();
+    await writeFile(join(dir, name), entry);
+    expect(await read("k", "another")).toBeUndefined();
+    await (await signed("ours")).set("other", Buffer.from("x"), 60_000);
+    const other = (await readdir(dir)).find((each) => each !== name) ?? "";
+    await writeFile(join(dir, other), entry);
+    expect(await read("other", "ours")).toBeUndefined();
+  });
+
   it("keeps to its size, dropping what was not used for longest", async () => {
     const cache = await open(1000);
     for (const key of ["a", "b", "c"]) await cache.set(key, new Uint8Array(250), 60_000);

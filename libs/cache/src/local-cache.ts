@@ -1,8 +1,9 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, createHmac, randomUUID, timingSafeEqual } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "@tiphys/clock";
 import { messageOf } from "@tiphys/errors";
+import type { Secret } from "@tiphys/secret";
 import type { Logger } from "@tiphys/telemetry";
 import type { Cache } from "./cache.js";
 
@@ -13,6 +14,8 @@ export interface LocalCacheOptions {
   readonly memoryBytes?: number;
   /** Bytes kept on disk; default 1 GiB. */
   readonly diskBytes?: number;
+  /** Signs entries on disk: whoever may write there still cannot make us believe one. Absent: a checksum finds damage alone. */
+  readonly key?: Secret;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -25,7 +28,7 @@ interface InMemory {
 
 const MEMORY_BYTES = 32 * 1024 * 1024;
 const DISK_BYTES = 1024 ** 3;
-/** Expiry (8 bytes) and SHA-256 of expiry and value. */
+/** Expiry (8 bytes), and the signature of name, expiry and value. */
 const HEADER = 8 + 32;
 
 const sha256 = (...parts: (string | Uint8Array)[]) => {
@@ -37,6 +40,12 @@ const sha256 = (...parts: (string | Uint8Array)[]) => {
 /** The cache in process: the newest entries in memory, all of them on disk when there is a folder. */
 export async function createLocalCache(options: LocalCacheOptions): Promise<Cache> {
   const { dir, clock, log, memoryBytes = MEMORY_BYTES, diskBytes = DISK_BYTES } = options;
+  const seal = (name: string, expiry: Uint8Array, value: Uint8Array): Buffer =>
+    (options.key ? createHmac("sha256", options.key.reveal()) : createHash("sha256"))
+      .update(name)
+      .update(expiry)
+      .update(value)
+      .digest();
   /** Least recently used first. */
   const memory = new Map<string, InMemory>();
   let memorySize = 0;
@@ -91,9 +100,10 @@ export async function createLocalCache(options: LocalCacheOptions): Promise<Cach
       return undefined;
     }
     const sound =
-      bytes.length >= HEADER && sha256(bytes.subarray(0, 8), bytes.subarray(HEADER)).equals(bytes.subarray(8, HEADER));
+      bytes.length >= HEADER &&
+      timingSafeEqual(seal(name, bytes.subarray(0, 8), bytes.subarray(HEADER)), bytes.subarray(8, HEADER));
     if (!sound) {
-      log.warn("dropped a damaged cache entry", { name });
+      log.warn("refused a cache entry that is damaged or forged", { name });
       await forgetOnDisk(name);
       return undefined;
     }
@@ -110,7 +120,7 @@ export async function createLocalCache(options: LocalCacheOptions): Promise<Cach
     head.writeBigUInt64LE(BigInt(Math.round(expires)));
     const temporary = join(dir, `${name}.${randomUUID()}.tmp`);
     try {
-      await writeFile(temporary, Buffer.concat([head, sha256(head, value), value]));
+      await writeFile(temporary, Buffer.concat([head, seal(name, head, value), value]));
       await rename(temporary, join(dir, name));
     } catch (error) {
       // A full disk makes things slower, not wrong.

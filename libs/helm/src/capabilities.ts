@@ -60,8 +60,44 @@ defineMethods("common.VersionSet", {
   },
 });
 
-/** `.Capabilities`. */
-export function capabilitiesValue(kube: KubeVersion, extraApiVersions: readonly string[]): GoStruct {
+const VERSIONS = "APIVersions";
+
+/** Fields of which the API versions are asked for when something looks at them: most charts never do. */
+class Capabilities extends Map<string, GoValue> {
+  private known: GoValue | undefined;
+  constructor(
+    private readonly versions: () => GoValue,
+    fields: readonly [string, GoValue][],
+  ) {
+    super(fields);
+  }
+  private load(): void {
+    this.known ??= this.versions();
+    super.set(VERSIONS, this.known);
+  }
+  override get(name: string): GoValue | undefined {
+    if (name === VERSIONS) this.load();
+    return super.get(name);
+  }
+  override entries(): MapIterator<[string, GoValue]> {
+    this.load();
+    return super.entries();
+  }
+  override values(): MapIterator<GoValue> {
+    this.load();
+    return super.values();
+  }
+  override [Symbol.iterator](): MapIterator<[string, GoValue]> {
+    return this.entries();
+  }
+  override forEach(call: (value: GoValue, name: string, map: Map<string, GoValue>) => void): void {
+    this.load();
+    super.forEach(call);
+  }
+}
+
+/** `.Capabilities`; `extraApiVersions` is asked only where a template looks at them. */
+export function capabilitiesValue(kube: KubeVersion, extraApiVersions: () => readonly string[]): GoStruct {
   const kubeVersion = new GoStruct(
     "common.KubeVersion",
     new Map([
@@ -111,10 +147,12 @@ export function capabilitiesValue(kube: KubeVersion, extraApiVersions: readonly 
         ),
     },
   );
-  const versions = GoSlice.of_("string", [...defaultApiVersions, ...extraApiVersions], false, "common.VersionSet");
-  const fields = new Map<string, GoValue>([
+  const versions = () =>
+    GoSlice.of_("string", [...defaultApiVersions, ...extraApiVersions()], false, "common.VersionSet");
+  const fields = new Capabilities(versions, [
     ["KubeVersion", kubeVersion],
-    ["APIVersions", versions],
+    // Its place among the fields; `versions` gives the value.
+    [VERSIONS, helm],
     ["HelmVersion", helm],
   ]);
   const capabilities: GoStruct = new GoStruct("common.Capabilities", fields, {

@@ -35,8 +35,8 @@ export interface RenderOptions {
   readonly isUpgrade?: boolean;
   /** `.Capabilities.KubeVersion`; default Helm's own. */
   readonly kubeVersion?: string;
-  /** API versions beside those of Kubernetes itself. */
-  readonly apiVersions?: readonly string[];
+  /** API versions beside those of Kubernetes itself; as a function, asked only where a template looks at them. */
+  readonly apiVersions?: readonly string[] | (() => readonly string[]);
   readonly skipSchemaValidation?: boolean;
   /** Leaves hooks of the event `test` out. */
   readonly skipTests?: boolean;
@@ -126,7 +126,8 @@ export function renderChart(source: Chart, values: Values, options: RenderOption
     ["Revision", new GoInt(1n)],
     ["Service", "Helm"],
   ]);
-  const capabilities = capabilitiesValue(kube, options.apiVersions ?? []);
+  const { apiVersions = [] } = options;
+  const capabilities = capabilitiesValue(kube, () => (typeof apiVersions === "function" ? apiVersions() : apiVersions));
   const { fuel: own, depth } = options;
   const fuel = own ?? { steps: 20_000_000, size: limits.renderOutputBytes, ...(depth ? { depth } : {}) };
   const lookup = (...query: Parameters<Lookup>): GoValue => fromPlain(options.lookup?.(...query) ?? {});

@@ -242,7 +242,8 @@ class Run {
     const kubeVersion = options.kubeVersion || this.value("kubeVersion");
     return {
       ...(kubeVersion ? { kubeVersion } : {}),
-      apiVersions: options.apiVersions?.length ? options.apiVersions : this.value("apiVersions"),
+      // What comes and goes in the cluster renders nothing anew but what looks at it.
+      apiVersions: options.apiVersions?.length ? options.apiVersions : () => this.value("apiVersions"),
     };
   }
 

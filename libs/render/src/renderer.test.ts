@@ -372,6 +372,30 @@ it("asks for what a chart depends on with the credentials everywhere, where the 
   expect(asked).toEqual([undefined, true]);
 });
 
+it("renders a chart again for other API versions only where its templates look at them", async () => {
+  const renderer = createRenderer({ pool, cache: memoryCache() });
+  const withVersions = (...apiVersions: string[]) => render({ context: { apiVersions } }, renderer);
+  origin.commit(chart);
+  await withVersions("v1");
+  const before = jobs;
+  await withVersions("v1", "example.com/v1");
+  expect(jobs).toBe(before);
+  origin.commit({
+    "app/templates/has.yaml":
+      '{{ if .Capabilities.APIVersions.Has "example.com/v1" }}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: has}\n{{ end }}',
+  });
+  expect((await withVersions("v1")).names).not.toContain("has");
+  expect((await withVersions("v1", "example.com/v1")).names).toContain("has");
+  origin.commit({
+    "app/templates/has.yaml":
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: all}\ndata: {a: {{ .Capabilities | toJson | quote }}}\n",
+  });
+  const all = async (...apiVersions: string[]) =>
+    (await withVersions(...apiVersions)).objects.find(({ metadata }) => metadata.name === "all").data.a;
+  expect(await all("v1")).not.toContain("example.com/v1");
+  expect(await all("example.com/v1")).toContain("example.com/v1");
+});
+
 it("follows symbolic links inside the repository, and refuses those that leave it", async () => {
   origin.commit({ ...chart, "shared/values.yaml": "name: shared\n", "plain/a.yaml": configMap("a") });
   const link = (target: string, path: string) => {

@@ -36,7 +36,8 @@ export interface HelmOptions extends Omit<ValueSources, "readFile"> {
   readonly releaseName: string;
   readonly namespace?: string;
   readonly kubeVersion?: string;
-  readonly apiVersions?: readonly string[];
+  /** As a function: asked only where a template looks at them. */
+  readonly apiVersions?: readonly string[] | (() => readonly string[]);
   readonly includeCrds?: boolean;
   readonly skipTests?: boolean;
   readonly skipHooks?: boolean;

@@ -83,7 +83,7 @@ export async function openParts(
     : await createLocalBus({ dir: join(folder, "bus"), clock, log });
   const cache = settings.redis
     ? await createRedisCache({ redis: settings.redis, key: internalKey, prefix: "tiphys:cache:", log })
-    : await createLocalCache({ dir: join(folder, "cache"), clock, log });
+    : await createLocalCache({ dir: join(folder, "cache"), key: internalKey, clock, log });
   const journal = await openJournal(settings, folder, { clock, log });
   const dialer = createDialer({ resolver: resolverWith(settings.clusterHosts, informers), clock, log, metrics });
   const channels = new Map<Peer, GrpcChannel>();
