@@ -94,6 +94,30 @@ scenario("a Deployment is recreated", { raced: keepsOldMessage }, async (world) 
   return seen(world);
 });
 
+scenario("a Deployment is recreated after finalizers of its old pods are gone", {}, async (world) => {
+  const { metadata, spec } = template("web:1");
+  // Nowhere to run: no kubelet ends these pods, so what is counted is theirs alone.
+  const kept = {
+    metadata: { ...metadata, finalizers: ["tiphys.dev/kept"] },
+    spec: { ...spec, nodeSelector: { nowhere: "yes" } },
+  };
+  await world.create(types.deployments, deployment({ replicas: 2, strategy: { type: "Recreate" }, template: kept }));
+  await world.until(async () => (await world.get(types.deployments, "web")).status?.replicas === 2);
+  await world.change(types.deployments, "web", {
+    spec: { template: { metadata: { finalizers: null }, spec: { ...template("web:2").spec, nodeSelector: null } } },
+  });
+  await world.until(async () => {
+    const { status } = await world.get(types.deployments, "web");
+    return status.observedGeneration === 2 && !status.replicas && status.terminatingReplicas === 2;
+  });
+  const waiting = await seen(world);
+  for (const { metadata: own } of await world.list(types.pods)) {
+    await world.change(types.pods, own.name, { metadata: { finalizers: null } });
+  }
+  await world.until(complete(world, 2, 2));
+  return { waiting, ...(await seen(world)) };
+});
+
 scenario(
   "a paused Deployment makes no revision and is scaled in proportion",
   {
