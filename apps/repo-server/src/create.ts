@@ -287,7 +287,7 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
   let endReport = () => {};
   return {
     name: "repo-server",
-    stock: serveStock({ api: trackedApi, open, renderOpened, repositories, charts }),
+    stock: serveStock({ api: trackedApi, open, renderOpened, repositories, charts, log }),
     api: trackedApi,
     async start() {
       await Promise.all([secrets.synced, configMaps.synced, ownSecrets.synced]);

@@ -10,9 +10,11 @@ import { repositoryReposerver } from "@tiphys/proto";
 import type { ManifestService, RenderRequest, RenderResponse } from "@tiphys/render";
 import type { ApplicationSource, KubeObject } from "@tiphys/resources";
 import { type ServedService, serve } from "@tiphys/rpc";
+import type { Logger } from "@tiphys/telemetry";
 import { parseYaml } from "@tiphys/yaml";
 import { fileObjects } from "../file-objects.js";
 import { kindOfSource, type OpenedSource, type OpenSource } from "../source-root.js";
+import { tellingOfCredentials } from "./carried-credentials.js";
 import { flatValues, typesOfFolders, type Walked, walk } from "./files.js";
 import { refuse, sourceOfMessage } from "./source-message.js";
 import { tracked } from "./tracking.js";
@@ -24,6 +26,7 @@ export interface StockParts {
   readonly renderOpened: (request: RenderRequest, own: OpenedSource, signal: AbortSignal) => Promise<RenderResponse>;
   readonly repositories: Repositories;
   readonly charts: () => Promise<ChartSource>;
+  readonly log: Logger;
 }
 
 /** How old refs may be where the caller does not ask for new ones. */
@@ -32,7 +35,7 @@ const maxAge = (fresh: boolean | undefined) => (fresh ? 0 : MAX_AGE);
 
 /**
  * `repository.RepoServerService`, as Argo CD's own parts call their repo-server. Credentials come from the Secrets, as for all calls;
- * those that a request carries are not used.
+ * those that a request carries are not used, which is said.
  */
 export function serveStock(parts: StockParts): ServedService {
   const { api, open, repositories, charts } = parts;
@@ -136,28 +139,31 @@ export function serveStock(parts: StockParts): ServedService {
     }
   }
 
+  const telling = tellingOfCredentials(parts.log);
   return serve(repositoryReposerver.RepoServerServiceDefinition, {
-    generateManifest: async (request, { signal }) =>
+    generateManifest: telling(async (request: stock.ManifestRequest, { signal }: { signal: AbortSignal }) =>
       response(request, await api.render(renderRequest(request), { signal })),
+    ),
     async generateManifestWithFiles(messages, { signal }) {
       const { request, metadata, packed } = await received(messages);
       const files = await unpack(Readable.from([packed]), "the streamed files");
       const own: OpenedSource = { revision: metadata.checksum ?? "", root: { kind: "folder", ...fileObjects(files) } };
       return response(request, await parts.renderOpened(renderRequest(request), own, signal));
     },
-    async testRepository({ repo }) {
+    testRepository: telling(async ({ repo }: stock.TestRepositoryRequest) => {
       const url = urlOf(repo);
       if (repo?.type === "helm" || repo?.type === "oci" || repo?.enableOCI || url.startsWith("oci://")) {
         await (await charts()).test(url, { maxAge: 0, project: repo?.project ?? "" });
       } else await api.testRepository({ repoUrl: url, project: repo?.project ?? "" });
       return { verifiedRepository: true };
-    },
-    async resolveRevision(request) {
+    }),
+    resolveRevision: telling(async (request: stock.ResolveRevisionRequest) => {
       const revision = await revisionOf(request);
       return { revision, ambiguousRevision: `${request.ambiguousRevision ?? ""} (${revision})` };
-    },
-    listRefs: ({ repo }) =>
+    }),
+    listRefs: telling(async ({ repo }: stock.ListRefsRequest) =>
       api.listRefs({ repoUrl: urlOf(repo), maxAgeMilliseconds: MAX_AGE, project: repo?.project ?? "" }),
+    ),
     async listOCITags({ repo }) {
       const tags = await (await charts()).tags(urlOf(repo), { maxAge: MAX_AGE, project: repo?.project ?? "" });
       return { branches: [], tags: [...tags] };
@@ -168,7 +174,7 @@ export function serveStock(parts: StockParts): ServedService {
       return { apps: Object.fromEntries(types) };
     },
     listPlugins: () => Promise.reject(new UnimplementedError("repository.RepoServerService/ListPlugins")),
-    getAppDetails: appDetails,
+    getAppDetails: telling(appDetails),
     async getRevisionMetadata({ repo, revision = "", checkSignature, sourceIntegrity }) {
       refuse({ checkSignature, "sourceIntegrity.git.policies": sourceIntegrity?.git?.policies });
       const { author, date, message, tags } = await api.revisionMetadata({
@@ -193,7 +199,8 @@ export function serveStock(parts: StockParts): ServedService {
         description: annotation("description"),
       };
     },
-    async getRevisionChartDetails({ repo, name = "", revision = "" }) {
+    getRevisionChartDetails: telling(async (request: stock.RepoServerRevisionChartDetailsRequest) => {
+      const { repo, name = "", revision = "" } = request;
       const { root } = await open({ repoURL: urlOf(repo), chart: name, revision }, asked(repo));
       const files = await walk(root);
       const file = files.files.find(({ path }) => path === "Chart.yaml");
@@ -206,11 +213,11 @@ export function serveStock(parts: StockParts): ServedService {
         home: String(said?.["home"] ?? ""),
         maintainers: people.map(({ name: who = "", email }) => (email ? `${who} <${email}>` : String(who))),
       };
-    },
-    async getHelmCharts({ repo }) {
+    }),
+    getHelmCharts: telling(async ({ repo }: stock.HelmChartsRequest) => {
       const listing = await (await charts()).charts(urlOf(repo), { maxAge: MAX_AGE, project: repo?.project ?? "" });
       return { items: listing.map(({ name, versions }) => ({ name, versions: [...versions] })) };
-    },
+    }),
     async getGitFiles({ repo, revision, path = "", submoduleEnabled, verifyCommit: _, ...request }) {
       refuse({ "sourceIntegrity.git.policies": request.sourceIntegrity?.git?.policies });
       const { root } = await git(repo, revision, request.noRevisionCache, submoduleEnabled ?? false);

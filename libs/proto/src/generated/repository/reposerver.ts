@@ -16,6 +16,7 @@ import {
   KustomizeOptions,
   OCIMetadata,
   RefTarget,
+  RepoCreds,
   Repository,
   RevisionMetadata,
   SourceIntegrity,
@@ -39,6 +40,7 @@ export interface ManifestRequest {
   kubeVersion?: string | undefined;
   apiVersions?: string[] | undefined;
   verifySignature?: boolean | undefined;
+  helmRepoCreds?: RepoCreds[] | undefined;
   noRevisionCache?: boolean | undefined;
   trackingMethod?: string | undefined;
   enabledSourceTypes?: { [key: string]: boolean } | undefined;
@@ -300,6 +302,7 @@ function createBaseManifestRequest(): ManifestRequest {
     kubeVersion: undefined,
     apiVersions: [],
     verifySignature: undefined,
+    helmRepoCreds: [],
     noRevisionCache: undefined,
     trackingMethod: undefined,
     enabledSourceTypes: {},
@@ -355,6 +358,11 @@ export const ManifestRequest: MessageFns<ManifestRequest> = {
     }
     if (message.verifySignature !== undefined) {
       writer.uint32(128).bool(message.verifySignature);
+    }
+    if (message.helmRepoCreds !== undefined && message.helmRepoCreds.length !== 0) {
+      for (const v of message.helmRepoCreds) {
+        RepoCreds.encode(v!, writer.uint32(138).fork()).join();
+      }
     }
     if (message.noRevisionCache !== undefined) {
       writer.uint32(144).bool(message.noRevisionCache);
@@ -507,6 +515,17 @@ export const ManifestRequest: MessageFns<ManifestRequest> = {
             }
 
             message.verifySignature = reader.bool();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            const el = RepoCreds.decode(reader, reader.uint32());
+            if (el !== undefined) {
+              message.helmRepoCreds!.push(el);
+            }
             continue;
           }
           case 18: {
