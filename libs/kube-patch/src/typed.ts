@@ -15,7 +15,7 @@ const isAtomicMap = (schema: Schema | undefined): boolean => schema?.mapType ===
 
 /** How `item` is named in a path: by the keys of a list map, by its value in a set. */
 export function listElement(schema: Schema, item: Json): string {
-  if (schema.listType === "set") return `v:${JSON.stringify(item)}`;
+  if (schema.listType === "set") return `v:${goJson(item)}`;
   const keys = schema.listKeys ?? [];
   const single = keys[0]!;
   // Nearly all lists have one text key: build the element without an object in between.
@@ -24,6 +24,13 @@ export function listElement(schema: Schema, item: Json): string {
     .map((key) => `${JSON.stringify(key)}:${keyText(schema, key, item)}`)
     .join(",")}}`;
 }
+
+/** JSON as Go writes it: some signs are escaped everywhere. */
+const goJson = (value: Json): string =>
+  JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 
 const sorted = new WeakMap<readonly string[], readonly string[]>();
 function sortedKeys(keys: readonly string[]): readonly string[] {
@@ -37,9 +44,9 @@ function sortedKeys(keys: readonly string[]): readonly string[] {
 
 function keyText(schema: Schema, key: string, item: Json): string {
   const value = isObject(item) ? item[key] : undefined;
-  if (value !== undefined && value !== null) return JSON.stringify(value);
+  if (value !== undefined && value !== null) return goJson(value);
   const fallback = memberSchema(schema.items, key)?.default;
-  return fallback === undefined ? "null" : JSON.stringify(fallback);
+  return fallback === undefined ? "null" : goJson(fallback);
 }
 
 /** The paths a configuration speaks about: what its manager owns after applying it. */

@@ -71,7 +71,7 @@ export const tooLong = (field: string, limit: number): FieldError => ({
 export const tooMany = (field: string, count: number, limit: number): FieldError => ({
   field,
   reason: "FieldValueTooMany",
-  message: `Too many: ${count}: must have at most ${limit} items`,
+  message: `Too many: ${count}: must have at most ${limit} ${limit === 1 ? "item" : "items"}`,
 });
 export const typeInvalid = (field: string, value: unknown, detail: string): FieldError => ({
   field,

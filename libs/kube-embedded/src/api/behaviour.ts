@@ -1,5 +1,6 @@
 import type { KubeObject } from "@tiphys/resources";
 import type { ServedKind } from "./kinds.js";
+import { compareVersions } from "./version-order.js";
 
 /** Kinds that are stored, checked and served, but that nothing here acts on yet. */
 const storedOnly: Readonly<Record<string, string>> = {
@@ -41,16 +42,32 @@ const deprecations: Readonly<Record<string, string>> = {
   "/componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
 };
 /** Told with every answer about the kind. */
-export const deprecation = ({ collection }: ServedKind): string | undefined => deprecations[collection];
+export const deprecation = (kind: ServedKind): string | undefined =>
+  deprecations[kind.collection] ?? (kind.crd ? ofVersion(kind) : undefined);
+
+interface Version {
+  readonly name: string;
+  readonly served?: boolean;
+  readonly deprecated?: boolean;
+  readonly deprecationWarning?: string;
+}
+
+/** Versions of custom resources that their definition advises against; the newest that it does not is named instead. */
+function ofVersion({ crd, group, version, kind }: ServedKind): string | undefined {
+  const versions: readonly Version[] = crd?.["spec"]?.versions ?? [];
+  const own = versions.find(({ name }) => name === version);
+  if (!own?.deprecated) return undefined;
+  if (own.deprecationWarning !== undefined) return own.deprecationWarning;
+  const [newest] = versions
+    .filter(({ name, served, deprecated }) => served && !deprecated && compareVersions(name, version) < 0)
+    .sort((a, b) => compareVersions(a.name, b.name));
+  return `${group}/${version} ${kind} is deprecated${newest ? `; use ${group}/${newest.name} ${kind}` : ""}`;
+}
 
 /** What the writer of an object has to know about it: nothing is accepted as if it worked when it does not. */
 export function caveats(kind: ServedKind, object: KubeObject): string[] {
   const missing = storedOnly[kind.collection];
   if (missing) return [`${kind.kind} is stored only, ${missing}: see docs/compatibility.md`];
-  const version = kind.crd?.["spec"]?.versions?.find((one: { name: string }) => one.name === kind.version);
-  if (version?.deprecated) {
-    return [version.deprecationWarning ?? `${kind.group}/${kind.version} ${kind.kind} is deprecated`];
-  }
   if (kind.kind !== "CustomResourceDefinition") return [];
   const out: string[] = [];
   if (object["spec"]?.conversion?.strategy === "Webhook") {

@@ -126,18 +126,41 @@ const CUSTOM_VERBS = ["delete", "deletecollection", "get", "list", "patch", "cre
 const SUBRESOURCE_VERBS = ["get", "patch", "update"];
 const steps = (path: string | undefined) => path?.split(".").filter(Boolean);
 
+const compiled = new WeakMap<object, CompiledSchema>();
+/** Compiled on first use: twenty large definitions must not delay the start. */
+// biome-ignore lint/suspicious/noExplicitAny: the version has been validated as apiextensions v1
+function schemaOf(version: any): CompiledSchema {
+  let known = compiled.get(version);
+  if (known === undefined) {
+    const nothing = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+    known = compileSchema(version.schema?.openAPIV3Schema ?? nothing);
+    compiled.set(version, known);
+  }
+  return known;
+}
+
+/**
+ * Versions differ in their name; what is stored has the defaults of the version it is stored in, and what is shown has no members
+ * that the version it is shown in does not know. Where webhooks ought to convert nothing is taken away.
+ */
+function customConversion({ spec }: KubeObject, version: object): Conversion | undefined {
+  const stored = spec.versions.find(({ storage }: { storage?: boolean }) => storage);
+  if (stored === undefined || spec.conversion?.strategy === "Webhook") return undefined;
+  return {
+    toStored: (object) => ({
+      ...schemaOf(stored).applyDefaults(object),
+      apiVersion: `${spec.group}/${stored.name}`,
+    }),
+    fromStored: (object) => schemaOf(version).prune(object).value,
+  };
+}
+
 /** What a CustomResourceDefinition serves in one of its versions. */
 // biome-ignore lint/suspicious/noExplicitAny: the version has been validated as apiextensions v1
 export function servedCustom(crd: KubeObject, version: any): ServedKind {
   const { group, names, scope } = crd["spec"];
-  let compiled: CompiledSchema | undefined;
-  // Compiled on first use: twenty large definitions must not delay the start.
-  const schema = () => {
-    compiled ??= compileSchema(
-      version.schema?.openAPIV3Schema ?? { type: "object", "x-kubernetes-preserve-unknown-fields": true },
-    );
-    return compiled;
-  };
+  const schema = () => schemaOf(version);
+  const conversion = customConversion(crd, version);
   let printer: ReturnType<typeof compilePrinterColumns> | undefined;
   const table = () => {
     printer ??= compilePrinterColumns(version.additionalPrinterColumns);
@@ -188,21 +211,24 @@ export function servedCustom(crd: KubeObject, version: any): ServedKind {
     },
     row: (object, now) => table().row(object, now),
     crd,
+    ...(conversion ? { conversion } : {}),
     decode(object) {
-      const { metadata, unknown: inMetadata, error } = decodeMetadata(object);
+      const { metadata, unknown: inMetadata, problem } = decodeMetadata(object);
+      const named = `${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}`;
       const { value, unknown } = schema().prune({ ...object, metadata });
       return {
         object: value,
         unknown: [...inMetadata, ...[...unknown].sort()],
-        ...(error === undefined ? {} : { error }),
+        ...(problem === undefined ? {} : { error: `${named}: ${problem}` }),
       };
     },
     applyDefaults: (object) => schema().applyDefaults(object),
     validate(object, old, subresource, warn) {
-      const found = schema().validate(object, old, subresource === "status");
-      for (const warning of [...finalizerWarnings(object, old), ...found.warnings]) warn?.(warning);
       const rules = { namespaced: type.namespaced, nameRule: isDnsSubdomain, again: "u" };
-      return [...validateMetadata(object, rules, old), ...found.errors];
+      const inMetadata = validateMetadata(object, rules, old);
+      const found = schema().validate(object, old, subresource === "status", inMetadata);
+      for (const warning of [...finalizerWarnings(object, old), ...found.warnings]) warn?.(warning);
+      return [...inMetadata, ...found.errors];
     },
   };
 }
@@ -225,7 +251,7 @@ function decodeMetadata(object: KubeObject) {
   return {
     metadata: decoded?.object.metadata ?? object.metadata,
     unknown: decoded?.unknown ?? [],
-    error: decoded?.error?.replace(/^ConfigMap in version "v1" cannot be handled as a ConfigMap: /, ""),
+    problem: decoded?.problem?.replace("ObjectMeta.metadata.", "ObjectMeta."),
   };
 }
 

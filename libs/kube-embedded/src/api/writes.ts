@@ -175,7 +175,7 @@ export async function commitCreate(
   const { namespace, name } = object.metadata;
   if (store.get(kind.collection, namespace, name)) throw status.alreadyExists(kind, name);
   checkSize(object);
-  if (context.dryRun) return object;
+  if (context.dryRun) return inVersion(kind, toStored(kind, object));
   const stored = store.put(kind.collection, toStored(kind, object));
   if (kind.collection === "/namespaces") giveNamespaceDefaults(parts, name);
   await store.settled();
@@ -286,7 +286,7 @@ export async function commitUpdate(
   if (kind.collection === CRDS && !subresource) next["status"] = crdStatus(next, store, now);
   if (sameExceptManagedFieldsTimes(next, old)) return old;
   checkSize(next);
-  if (context.dryRun) return next;
+  if (context.dryRun) return inVersion(kind, toStored(kind, next));
   if (isFinished(kind, next)) {
     const last = store.remove(kind.collection, toStored(kind, next));
     await store.settled();

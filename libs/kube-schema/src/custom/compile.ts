@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
 import { RE2JS } from "re2js";
 import { definition } from "../definitions.js";
+import type { FieldError } from "../field-error.js";
 import type { Schema, ValueRules } from "../schema.js";
 import { type Findings, validateObject } from "./object.js";
 import { compileRules, type RuleNode } from "./rules.js";
@@ -10,8 +11,11 @@ import { fillCustom, pruneCustom } from "./shape.js";
 /** A custom resource's schema, ready for use. All functions are pure and share what they do not change. */
 export interface CompiledSchema {
   readonly schema: Schema;
-  /** What is wrong with a value that was pruned and defaulted before, or with its change from `old`. */
-  validate(value: unknown, old?: unknown, status?: boolean): Findings;
+  /**
+   * What is wrong with a value that was pruned and defaulted before, or with its change from `old`. `metadata`: what is wrong there,
+   * which keeps rules from being looked at.
+   */
+  validate(value: unknown, old?: unknown, status?: boolean, metadata?: readonly FieldError[]): Findings;
   /** Drops what the schema does not know, and nulls where null is no value; `unknown` has the paths, such as `spec.foo`. */
   prune<T>(value: T): { value: T; unknown: string[] };
   applyDefaults<T>(value: T): T;
@@ -42,10 +46,10 @@ export function compileSchema(openAPIV3Schema: object): CompiledSchema {
   let rules: RuleNode | undefined | null = null;
   return {
     schema: withMetadata(schema),
-    validate(value, old, status) {
+    validate(value, old, status, metadata) {
       // Compiled on first use: many definitions have rules, and few of them have objects.
       if (rules === null) rules = compileRules(schema, true);
-      return validateObject(value, old, schema, rules, status === true);
+      return validateObject(value, old, schema, rules, status === true, metadata);
     },
     prune: (value) => {
       const unknown: string[] = [];
@@ -90,7 +94,8 @@ function node(source: Source, path: string, depth: number, context: Context, isR
   else if (source["additionalProperties"] === true) out["additional"] = {};
   set("required", nonEmpty(source["required"]));
   set("enum", nonEmpty(source["enum"]));
-  set("default", source["default"]);
+  // A default may be false.
+  if (source["default"] !== undefined) out["default"] = source["default"];
   set("nullable", source["nullable"]);
   set("intOrString", intOrString);
   set("preserve", preserve);

@@ -28,6 +28,7 @@ export function validateObject(
   schema: Schema,
   rules: RuleNode | undefined,
   status: boolean,
+  metadata: readonly FieldError[] = [],
 ): Findings {
   const correlation = old === undefined ? undefined : new Correlation(value, old, schema);
   const errors: FieldError[] = [];
@@ -45,7 +46,7 @@ export function validateObject(
     errors.push(...validateListTypes(value, schema, ""));
   }
   if (rules === undefined) return { errors, warnings: [] };
-  if (errors.some(({ reason }) => blocking.has(reason))) {
+  if ([...metadata, ...errors].some(({ reason }) => blocking.has(reason))) {
     const problem =
       "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
     return { errors: [...errors, invalid("<nil>", null, problem)], warnings: [] };

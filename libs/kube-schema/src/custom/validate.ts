@@ -59,7 +59,7 @@ function checkValue(
   else {
     if (rules !== undefined) checkJunctors(value, rules, path, errors);
     if (typeof value === "string") checkText(value, schema, path, errors);
-    else if (typeof value === "number" && rules !== undefined) checkNumber(value, rules, path, errors);
+    else if (typeof value === "number" && rules !== undefined) checkNumber(value, schema, rules, path, errors);
     else if (Array.isArray(value)) checkList(value, schema, path, errors, correlation);
   }
   checkEnum(value, schema, path, errors);
@@ -88,8 +88,27 @@ function checkText(text: string, { format, rules }: Schema, path: string, errors
   }
 }
 
-function checkNumber(value: number, rules: ValueRules, path: string, errors: FieldError[]): void {
-  const { minimum, maximum, multipleOf } = rules;
+/** Formats whose values have bounds of their own, within which a rule's bound has to be. */
+const ranges: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  uint64: [0, 2 ** 64],
+};
+
+/** Whether a bound is one that values of this type can have at all; the refusal is the API server's own. */
+function isInRange(bound: number, what: string, { type, format }: Schema, path: string, errors: FieldError[]): boolean {
+  const range = type === "integer" && format !== undefined ? ranges[format] : undefined;
+  if (range === undefined || (bound >= range[0] && bound <= range[1])) return true;
+  errors.push(invalid("<nil>", "", `${what} boundary value must be of type integer with format ${format} in ${path}`));
+  return false;
+}
+
+function checkNumber(value: number, schema: Schema, rules: ValueRules, path: string, errors: FieldError[]): void {
+  const { multipleOf } = rules;
+  const within = (bound: number | undefined, what: string) =>
+    bound !== undefined && isInRange(bound, what, schema, path, errors) ? bound : undefined;
+  const maximum = within(rules.maximum, "Maximum");
+  const minimum = within(rules.minimum, "Minimum");
   if (minimum !== undefined && (rules.exclusiveMinimum ? value <= minimum : value < minimum)) {
     const relation = rules.exclusiveMinimum ? "greater than" : "greater than or equal to";
     errors.push(invalid(path, value, `${path} in body should be ${relation} ${minimum}`));

@@ -1,6 +1,7 @@
 import type { Group } from "../play.js";
 import { applyGroups } from "./apply.js";
 import { customGroups } from "./custom.js";
+import { defaultGroups } from "./defaults.js";
 import { discoveryGroups } from "./discovery.js";
 import { errorGroups } from "./errors.js";
 import { kindGroups } from "./kinds.js";
@@ -24,6 +25,7 @@ export const groups: readonly Group[] = [
   ...podGroups,
   ...applyGroups,
   ...customGroups,
+  ...defaultGroups,
   ...lifeGroups,
   ...reviewGroups,
   ...networkFields,
