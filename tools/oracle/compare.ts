@@ -89,7 +89,7 @@ export async function judge(
   { read = objectsOf, again }: { read?: (text: string) => unknown[]; again?: () => Promise<Answer> } = {},
 ): Promise<Outcome> {
   if ("error" in theirs || "error" in ours) {
-    if ("error" in theirs && /^goroutine \d+ \[/m.test(theirs.error))
+    if ("error" in theirs && !("error" in ours) && /^goroutine \d+ \[/m.test(theirs.error))
       return {
         kind: "not comparable",
         reason: `${name} crashed: ${theirs.error.split("\n").find((line) => line.startsWith("panic:"))}`,

@@ -76,6 +76,8 @@ export function build(options: BuildOptions): Data[] {
   fixNameReferences(list.items, gathered.fields.nameReference);
   resolveVars(list.items, gathered.vars, gathered.fields.varReference);
   list.items = list.items.filter((resource) => !Object.hasOwn(resource.annotations, LOCAL_CONFIG));
+  // The original copies the list here, which ends it where two have come to one name.
+  list.refresh();
   sortResources(list, kustomization.sortOptions ?? options.sort ?? { order: "legacy" });
   return run.finish(list.items, kustomization);
 }

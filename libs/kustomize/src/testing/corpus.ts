@@ -451,6 +451,13 @@ export const bad: Readonly<Record<string, Files>> = {
   "an unknown plugin": alone("transformers: [t.yaml]\nresources: [service.yaml]\n", {
     "app/t.yaml": "apiVersion: example.com/v1\nkind: Mine\nmetadata: {name: m}\n",
   }),
+  "suffixes that give two resources one name": {
+    "app/kustomization.yaml": "resources: [../one, ../two]\n",
+    "one/kustomization.yaml": "resources: [service.yaml]\nnameSuffix: -s-s\n",
+    "one/service.yaml": service,
+    "two/kustomization.yaml": "resources: [service.yaml]\nnameSuffix: -s-s\n",
+    "two/service.yaml": service,
+  },
   "a field spec with a field too many": alone("resources: [service.yaml]\nconfigurations: [c.yaml]\n", {
     "app/c.yaml": "namespace: [{kind: Service, apiGroup: x, path: spec/x}]\n",
   }),
