@@ -15,6 +15,8 @@ export interface RandomOptions {
   readonly folder: string;
   readonly seconds: number;
   readonly seed: number;
+  /** Most sources of it. */
+  readonly most?: number;
 }
 
 export interface RandomResult {
@@ -51,14 +53,14 @@ const ENOUGH = 5;
 
 /** Compares made-up sources until the time is over; a problem names the seed that makes its source again. */
 export async function randomSources(engine: Engine, options: RandomOptions): Promise<RandomResult> {
-  const { programs, folder, seconds, seed } = options;
+  const { programs, folder, seconds, seed, most = Number.POSITIVE_INFINITY } = options;
   const { make, run } = engines[engine];
   const counts = { equal: 0, "both fail": 0, different: 0, "not comparable": 0 };
   const problems: string[] = [];
   const end = performance.now() + seconds * 1000;
   let number = seed;
   const next = async (): Promise<void> => {
-    while (performance.now() < end && problems.length < ENOUGH) {
+    while (performance.now() < end && number < seed + most && problems.length < ENOUGH) {
       const mine = number++;
       const place = join(folder, `${engine}-${mine}`);
       for (const [path, text] of Object.entries(make(mine))) {

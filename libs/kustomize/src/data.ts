@@ -76,6 +76,12 @@ export function putUntyped(target: Data, key: string, value: unknown, text: stri
   else untyped.set(target, new Map([[key, { value, text }]]));
 }
 
+/** True for a member that was written without a type, and is as it was written. */
+export function isUntyped(target: Data, key: string): boolean {
+  const mark = untyped.get(target)?.get(key);
+  return mark !== undefined && get(target, key) === mark.value;
+}
+
 /** Makes a text of a member that was written without a type. */
 export function settle(target: Data, key: string): void {
   const mark = untyped.get(target)?.get(key);

@@ -357,6 +357,9 @@ export const good: Readonly<Record<string, Files>> = {
     "app/a.yaml":
       "apiVersion: v1\nkind: A\nmetadata:\n  name: a\n  annotations: {e: , i: 1, b: true, f: 1.10, x: 0x1F, t: True, n: null, d: 2020-01-02}\n  labels: {e: , i: 1, s: null}\n",
   }),
+  "a made field that gets a number, then a text": alone(
+    "resources: [service.yaml]\nreplacements:\n- {sourceValue: '5', targets: [{select: {kind: Service}, fieldPaths: [spec.one], options: {create: true}}]}\n- {sourceValue: abc, targets: [{select: {kind: Service}, fieldPaths: [spec.one, spec.two], options: {create: true}}]}\n- {sourceValue: '7', targets: [{select: {kind: Service}, fieldPaths: [spec.two]}]}\n",
+  ),
   "folded texts with deeper lines": alone("resources: [a.yaml]\n", {
     "app/a.yaml":
       "apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec:\n  a: >-\n    one(\n      two\n      three\n    )\n    four\n\n      five\n  list:\n  - b: >\n      x\n        y\n    c: |\n      k: >\n        m\n          n\n  - >-\n    p\n     q\n  - last\n",

@@ -1,5 +1,5 @@
 import { parseYaml } from "@tiphys/yaml";
-import { copy, get, isMap, isScalar, overwrite, put, putUntyped, splitPath, textOf } from "../data.js";
+import { copy, get, isMap, isScalar, isUntyped, overwrite, put, putUntyped, splitPath, textOf } from "../data.js";
 import { fail } from "../errors.js";
 import type { Spot } from "../field-specs.js";
 import { idSelected, idText } from "../ids.js";
@@ -224,7 +224,7 @@ function find(spot: Place, path: readonly string[], create: Made, into: Place[])
     {
       value: value[part],
       set: (given) => (isScalar(given) ? overwrite : put)(value, part, given),
-      made,
+      made: made || isUntyped(value, part),
       setUntyped: (given, text) => putUntyped(value, part, given, text),
     },
     rest,
@@ -259,7 +259,7 @@ function set(spot: Place, value: unknown, { delimiter, index = 0 }: FieldOptions
   if (!spot.made && wanted !== found && !(wanted === "float" && found === "int")) {
     fail(`cannot decode !!${found} \`${text}\` as a !!${wanted}`);
   }
-  if (spot.made && spot.setUntyped && typeof read !== "string") spot.setUntyped(read, text);
+  if (spot.made && spot.setUntyped) spot.setUntyped(read, text);
   else spot.set(read);
 }
 
