@@ -21,7 +21,11 @@ const source = "(?:spec|operation\\.sync)\\.sources?(?:\\[\\])?";
 const rolloutCode = ["apps/rollouts-controller", "libs/rollout", "libs/analysis", "libs/traffic-routers"];
 const analysis: Area = {
   code: ["apps/rollouts-controller", "libs/analysis", "libs/metric-providers"],
-  above: [/\.provider\.(?:cloudWatch|datadog|influxdb|newRelic)\./, /\.provider\.(?:web|prometheus)\.authentication\./],
+  above: [
+    /\.provider\.(?:cloudWatch|datadog|influxdb|newRelic)\./,
+    /\.provider\.(?:web|prometheus)\.authentication\./,
+    /\.provider\.prometheus\.rangeQuery\./,
+  ],
 };
 const workflow: Area = { code: ["apps/workflow-controller", "libs/workflow"], above: [] };
 
