@@ -4,6 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { cheapNames } from "./cheap-names.mjs";
 import { checkNode, ensureBuilt, ensureInstalled, root } from "./setup.mjs";
 
 checkNode();
@@ -44,6 +45,9 @@ for (const name of chosen) {
     target: "node20",
     packages: "external",
     keepNames: true,
+    metafile: true,
+    plugins: [cheapNames(root)],
+    absWorkingDir: root,
     alias: Object.fromEntries(
       ["libs", "apps"].flatMap((group) =>
         readdirSync(join(root, group))

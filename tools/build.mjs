@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { cheapNames } from "./cheap-names.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -61,6 +62,8 @@ const node = {
   },
   loader: { ".yaml": "text", ".md": "text" },
   keepNames: true,
+  metafile: true,
+  plugins: [cheapNames(root)],
   external,
   absWorkingDir: root,
   logLevel: "warning",

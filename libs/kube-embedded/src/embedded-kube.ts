@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { deepEqual } from "@tiphys/canonical-json";
 import type { Clock } from "@tiphys/clock";
 import { UnavailableError } from "@tiphys/errors";
 import { clusterAdmin, type Principal, type RandomBytes } from "@tiphys/identity";
@@ -114,7 +115,10 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
       }
     });
     const system = memoryClient(parts, { username: "system:apiserver", groups: ["system:masters"] });
-    await bootstrap(system, crds);
+    await bootstrap(
+      system,
+      crds.filter((crd) => !isStored(crd, store.get(CRDS, undefined, crd.metadata.name), kinds)),
+    );
     completeNamespaces(parts);
     await applyBootstrapPolicy(parts);
     const aggregator = new RoleAggregator(parts, clock);
@@ -180,6 +184,22 @@ export async function createEmbeddedKube(options: EmbeddedKubeOptions): Promise<
     await store.close();
     throw error;
   }
+}
+
+/**
+ * Whether an apply of the definition would change nothing. Each start brings the same ones, and to apply large ones again
+ * takes as long as all else that the API does at its start.
+ */
+function isStored(crd: KubeObject, stored: KubeObject | undefined, kinds: Kinds): boolean {
+  const kind = kinds.find("apiextensions.k8s.io", "v1", "customresourcedefinitions");
+  if (!stored || !kind || stored.metadata.deletionTimestamp) return false;
+  const owned = stored.metadata.managedFields?.some(
+    ({ manager, operation, subresource }) => manager === "tiphys" && operation === "Apply" && !subresource,
+  );
+  const meets = (["labels", "annotations", "finalizers", "ownerReferences"] as const).every((field) =>
+    deepEqual(crd.metadata[field] ?? undefined, stored.metadata[field]),
+  );
+  return owned === true && meets && deepEqual(kind.applyDefaults(crd)["spec"], stored["spec"]);
 }
 
 /** What every cluster has from its first moment on. */

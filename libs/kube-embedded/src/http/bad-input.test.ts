@@ -113,3 +113,31 @@ it("serves others while some say nothing, half a request or half a body", async 
   for (const socket of idle) socket.destroy();
   expect((await raw(connection, "GET", `${maps}/served`)).code).toBe(200);
 });
+
+it("refuses a body without a length that grows beyond what a body may have", async () => {
+  const { server, ca, clientCert, clientKey } = connection;
+  const { hostname, port } = new URL(server);
+  const socket = connect({
+    host: hostname,
+    port: Number(port),
+    ...(ca ? { ca } : {}),
+    ...(clientCert && clientKey ? { cert: clientCert, key: clientKey.reveal() } : {}),
+  }).on("error", () => {});
+  let text = "";
+  socket.on("data", (part) => {
+    text += part;
+  });
+  const answered = new Promise((resolve) => socket.once("data", resolve));
+  socket.write(
+    `POST ${maps} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
+  );
+  const part = "x".repeat(1 << 20);
+  for (let sent = 0; sent <= limits.kubeRequestBytes; sent += part.length) {
+    socket.write(`${part.length.toString(16)}\r\n${part}\r\n`);
+  }
+  await answered;
+  socket.destroy();
+  expect(text).toMatch(/^HTTP\/1\.1 413 /);
+  expect(text).toMatch(/\r\nconnection: close\r\n/i);
+  expect((await raw(connection, "GET", "/readyz")).code).toBe(200);
+});
