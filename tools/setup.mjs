@@ -61,7 +61,9 @@ function sourceHash() {
     }
   };
   for (const folder of ["apps", "libs", "examples"]) if (existsSync(join(root, folder))) visit(join(root, folder));
-  for (const file of ["package-lock.json", "tools/build.mjs"]) hash.update(readFileSync(join(root, file)));
+  for (const file of ["package-lock.json", "tools/build.mjs", "tools/cheap-names.mjs"]) {
+    hash.update(readFileSync(join(root, file)));
+  }
   return hash.digest("hex");
 }
 
