@@ -20,6 +20,7 @@ import { types } from "@tiphys/resources";
 import { type GrpcChannel, grpcChannel, type ServiceDefinition } from "@tiphys/rpc";
 import { describeWith, eventually, startNats, startRedis, type TestServer } from "@tiphys/testing";
 import { Redis } from "ioredis";
+import { refusalsIn } from "./support/separate-accounts.js";
 import { type Cluster, embeddedCluster, realCluster } from "./support/separate-cluster.js";
 import { processesOf, start } from "./support/separate-processes.js";
 import {
@@ -167,7 +168,7 @@ for (const { name, needs, open, mutualTls } of clusters) {
       async () => {
         const began = performance.now();
         const demo = start("demo", "standalone/dist/demo.mjs", folder, {
-          TIPHYS_KUBECONFIG: cluster.kubeconfig,
+          TIPHYS_KUBECONFIG: suite.accounts.demo,
           TIPHYS_DATA: folder,
           TIPHYS_INGRESS_URL: suite.ingressUrl,
           TIPHYS_API_URL: `https://${suite.api}`,
@@ -278,6 +279,10 @@ for (const { name, needs, open, mutualTls } of clusters) {
           limit: 5_000,
           describe: () => definition.fullName,
         });
+    });
+
+    it("was allowed everything it asked of the API server with the accounts and roles of deploy/rbac", async () => {
+      expect(await refusalsIn(folder, [...services, "demo"])).toEqual([]);
     });
 
     it("has carried events through JetStream and facts of every area over NATS", async () => {

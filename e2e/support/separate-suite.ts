@@ -8,6 +8,7 @@ import { systemClock } from "@tiphys/clock";
 import { createServiceTokens, type ServiceTokens } from "@tiphys/rpc";
 import { Secret } from "@tiphys/secret";
 import { eventually, freePort, type TestServer } from "@tiphys/testing";
+import { type Accounts, openAccounts } from "./separate-accounts.js";
 import { type Cluster, NODE_NAME } from "./separate-cluster.js";
 import { type Running, start } from "./separate-processes.js";
 
@@ -44,6 +45,8 @@ export interface SeparateSuite {
   /** Present when the services speak TLS to each other. */
   readonly tls?: Tls;
   readonly ingressUrl: string;
+  /** Who the services and the demo are on the cluster. */
+  readonly accounts: Accounts;
   /** `host:port` of the public port. */
   readonly api: string;
   /** SIGTERM to all, the public port first and the node last. */
@@ -63,9 +66,9 @@ export async function startSuite(options: {
   const key = randomBytes(32).toString("hex");
   const keyFile = join(folder, "internal.key");
   await writeFile(keyFile, key, { mode: 0o600 });
-  const common = { TIPHYS_KUBECONFIG: cluster.kubeconfig, TIPHYS_DATA: join(folder, "data") };
+  const accounts = await openAccounts(cluster.kubeconfig, cluster.client, folder);
   const node = start("node", "standalone/dist/node.mjs", folder, {
-    ...common,
+    TIPHYS_KUBECONFIG: cluster.kubeconfig,
     TIPHYS_DATA: join(folder, "node"),
     TIPHYS_NODE_NAME: NODE_NAME,
     TIPHYS_KUBELET_CLIENT_CA: cluster.kubeletClientCa,
@@ -83,7 +86,8 @@ export async function startSuite(options: {
   const started = services.map((name): RunningService => {
     const { grpc = "", http = "" } = addresses.get(name) ?? {};
     const running = start(name, `${name}/dist/main.mjs`, folder, {
-      ...common,
+      TIPHYS_KUBECONFIG: accounts[name],
+      TIPHYS_DATA: join(folder, "data"),
       ...peers,
       ...(tls ? tls.env : {}),
       TIPHYS_INTERNAL_KEY_FILE: keyFile,
@@ -108,6 +112,7 @@ export async function startSuite(options: {
   return {
     services: started,
     node,
+    accounts,
     tokens: createServiceTokens({ key: new Secret(key), clock: systemClock() }),
     ...(tls ? { tls: tls.pem } : {}),
     ingressUrl,
