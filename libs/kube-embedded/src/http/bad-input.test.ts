@@ -63,7 +63,7 @@ it("answers a seeded sample of disturbed requests and goes on", async () => {
   }
   expect(odd).toEqual([]);
   expect((await raw(connection, "GET", "/readyz")).code).toBe(200);
-});
+}, 120_000);
 
 it.each([
   { why: "more than a body may have", body: `{"data":{"a":"${"x".repeat(limits.kubeRequestBytes)}"}}`, code: 413 },
