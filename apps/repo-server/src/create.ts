@@ -287,7 +287,15 @@ export function createRepoServer(deps: RepoServerDeps): RepoServer {
   let endReport = () => {};
   return {
     name: "repo-server",
-    stock: serveStock({ api: trackedApi, open, renderOpened, repositories, charts, log }),
+    stock: serveStock({
+      api: trackedApi,
+      open,
+      renderOpened,
+      repositories,
+      charts,
+      log,
+      pluginNames: async () => (await plugins?.names()) ?? [],
+    }),
     api: trackedApi,
     async start() {
       await Promise.all([secrets.synced, configMaps.synced, ownSecrets.synced]);

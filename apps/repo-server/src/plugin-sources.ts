@@ -43,6 +43,8 @@ export interface PluginSources {
   /** The source, with the plugin in it whose discovery finds it; the same where it says itself what it is, or none does. */
   detect(source: RenderSource): Promise<ApplicationSource>;
   render(source: RenderSource): Promise<readonly string[]>;
+  /** Of all plugins that there are now, each once. */
+  names(): Promise<readonly string[]>;
 }
 
 export function createPluginSources(deps: PluginSourcesDeps): PluginSources {
@@ -138,6 +140,9 @@ export function createPluginSources(deps: PluginSourcesDeps): PluginSources {
   };
 
   return {
+    async names() {
+      return [...new Set((await (await plugins()).list()).map(({ name }) => name))];
+    },
     async detect(source) {
       const own = source.source;
       if (own.helm || own.kustomize || own.directory || own.plugin || source.roots[""]?.kind !== "folder") return own;

@@ -5,9 +5,16 @@ import { join } from "node:path";
 import { servicePrincipal } from "@tiphys/identity";
 import { buildLayer } from "@tiphys/oci";
 import { repositoryReposerver } from "@tiphys/proto";
+import { types } from "@tiphys/resources";
 import { bindGrpc, type Client, createGrpcServer, grpcChannel } from "@tiphys/rpc";
 import { noMetrics, silentLogger } from "@tiphys/telemetry";
-import { createTestRepository, describeWith, type TestRepository, temporaryDirectory } from "@tiphys/testing";
+import {
+  createTestRepository,
+  describeWith,
+  eventually,
+  type TestRepository,
+  temporaryDirectory,
+} from "@tiphys/testing";
 import { openRepoServerLine, type RepoServerLine } from "../testdata/repo-server-line.js";
 
 describeWith(["git"], "the stock repo-server's service", () => {
@@ -22,7 +29,11 @@ describeWith(["git"], "the stock repo-server's service", () => {
   let second: string;
 
   beforeAll(async () => {
-    line = await openRepoServerLine({ folder: folder.path, namespace: "argocd" });
+    line = await openRepoServerLine({
+      folder: folder.path,
+      namespace: "argocd",
+      plugins: { sandbox: async () => undefined },
+    });
     repository = createTestRepository(join(folder.path, "config"));
     first = repository.commit({
       "plain/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
@@ -187,11 +198,20 @@ describeWith(["git"], "the stock repo-server's service", () => {
     expect([await changes("plain"), await changes("chart"), await changes("pl*")]).toEqual([true, false, false]);
   });
 
-  it("refuses what it does not do by name", async () => {
-    await expect(client.listPlugins({})).rejects.toMatchObject({
-      code: "Unimplemented",
-      message: expect.stringContaining("repository.RepoServerService/ListPlugins is not implemented yet"),
+  it("lists the plugins that there are", async () => {
+    await line.client.create(types.configMaps, {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "tool", namespace: "argocd", labels: { "tiphys.dev/config-management-plugin": "true" } },
+      data: {
+        "plugin.yaml":
+          "kind: ConfigManagementPlugin\nmetadata: {name: tool}\nspec: {generate: {command: [cat]}, discover: {fileName: none}}\n",
+      },
     });
+    await eventually(async () => (await client.listPlugins({})).items?.some(({ name }) => name === "tool"));
+  });
+
+  it("refuses what it does not do by name", async () => {
     await expect(
       client.generateManifest({ ...request("plain"), kustomizeOptions: { buildOptions: "--load-restrictor none" } }),
     ).rejects.toThrow("kustomizeOptions.buildOptions of repository.RepoServerService is not implemented yet");

@@ -24,6 +24,7 @@ export interface StockParts {
   readonly open: OpenSource;
   /** Renders a source whose files are given. */
   readonly renderOpened: (request: RenderRequest, own: OpenedSource, signal: AbortSignal) => Promise<RenderResponse>;
+  readonly pluginNames: () => Promise<readonly string[]>;
   readonly repositories: Repositories;
   readonly charts: () => Promise<ChartSource>;
   readonly log: Logger;
@@ -173,7 +174,7 @@ export function serveStock(parts: StockParts): ServedService {
       const types = typesOfFolders(await walk(root), (type) => enabledSourceTypes?.[type] !== false);
       return { apps: Object.fromEntries(types) };
     },
-    listPlugins: () => Promise.reject(new UnimplementedError("repository.RepoServerService/ListPlugins")),
+    listPlugins: async () => ({ items: (await parts.pluginNames()).map((name) => ({ name })) }),
     getAppDetails: telling(appDetails),
     async getRevisionMetadata({ repo, revision = "", checkSignature, sourceIntegrity }) {
       refuse({ checkSignature, "sourceIntegrity.git.policies": sourceIntegrity?.git?.policies });
