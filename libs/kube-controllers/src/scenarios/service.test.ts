@@ -105,8 +105,10 @@ scenario("Endpoints made by hand are mirrored", {}, async (world) => {
     ],
   });
   await world.until(async () => (await world.list(types.endpointSlices)).length === 1);
-  return all(world, types.endpointSlices, ({ metadata, ...rest }) => ({
+  // The original mirrors addresses in the order of a map, which is another one each time.
+  return all(world, types.endpointSlices, ({ metadata, endpoints, ...rest }) => ({
     ...rest,
     metadata: { ...metadata, generation: undefined },
+    endpoints: [...(endpoints ?? [])].sort((a, b) => (a.addresses[0] < b.addresses[0] ? -1 : 1)),
   }));
 });
