@@ -61,13 +61,13 @@ function renders(open: () => Promise<{ client: KubeClient; close(): Promise<void
         { name: "revision", value: "$ARGOCD_APP_REVISION_SHORT", forceString: true },
       ],
     };
-    await line.create("shop", {
+    await line.create(line.shop, {
       ...automated,
       source: { repoURL: line.repository.url, path: "app", targetRevision: "main", helm },
     });
-    const app = await line.reaches("shop", healthy(sha));
+    const app = await line.reaches(line.shop, healthy(sha));
     expect(app.status).toMatchObject({ sourceType: "Helm", sync: { comparedTo: { source: { helm } } } });
-    const config = async () => (await line.object("v1", "ConfigMap", "shop-web"))?.["data"];
+    const config = async () => (await line.object("v1", "ConfigMap", `${line.shop}-web`))?.["data"];
     expect(await config()).toEqual({
       greeting: "welcome",
       size: "3",
@@ -76,8 +76,8 @@ function renders(open: () => Promise<{ client: KubeClient; close(): Promise<void
       served: "true",
       minor: expect.stringMatching(/^\d+/),
     });
-    const next = line.commit({ "app/values-shop.yaml": "greeting: hi\n" });
-    await line.reaches("shop", healthy(next));
+    const next = line.commit({ [`app/values-${line.shop}.yaml`]: "greeting: hi\n" });
+    await line.reaches(line.shop, healthy(next));
     expect(await config()).toMatchObject({ greeting: "hi", size: "3", revision: next.slice(0, 7) });
   });
 
@@ -105,13 +105,13 @@ spec:
       "app/templates/after.yaml": hook("after", "post-install"),
       "app/templates/test.yaml": hook("probe", "test"),
     });
-    await line.create("shop", automated);
-    const app = await line.reaches("shop", healthy());
+    await line.create(line.shop, automated);
+    const app = await line.reaches(line.shop, healthy());
     const results = app.status?.operationState?.syncResult?.resources ?? [];
     const names = results.map(({ kind, name }) => `${kind} ${name}`);
     expect([names[0], names.at(-1)]).toEqual(["ConfigMap before", "ConfigMap after"]);
     expect(new Set(names.slice(1, -1))).toEqual(
-      new Set(["ConfigMap shop-web", `CustomResourceDefinition widgets.${group}`, "Widget first"]),
+      new Set([`ConfigMap ${line.shop}-web`, `CustomResourceDefinition widgets.${group}`, "Widget first"]),
     );
     expect(results.filter(({ hookType }) => hookType).map(({ name, hookType }) => [name, hookType])).toEqual([
       ["before", "PreSync"],
@@ -139,7 +139,7 @@ spec:
       "parts/limits/kustomization.yaml":
         "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\ncommonAnnotations: {limited: 'yes'}\n",
     });
-    await line.create("shop", {
+    await line.create(line.shop, {
       syncPolicy: {},
       source: {
         repoURL: line.repository.url,
@@ -158,16 +158,16 @@ spec:
         },
       },
     });
-    await line.reaches("shop", (each) => each.status?.sync?.status === "OutOfSync");
+    await line.reaches(line.shop, (each) => each.status?.sync?.status === "OutOfSync");
     await line.client.patch(
       await line.client.resourceFor("argoproj.io/v1alpha1", "Application"),
-      { namespace: line.control, name: "shop" },
+      { namespace: line.control, name: line.shop },
       { type: "merge", body: { operation: { sync: {} } } },
     );
-    const app = await line.reaches("shop", (each) => each.status?.operationState?.phase === "Succeeded");
+    const app = await line.reaches(line.shop, (each) => each.status?.operationState?.phase === "Succeeded");
     expect(app.status?.sourceType).toBe("Kustomize");
     expect(await line.object("apps/v1", "Deployment", "my-web")).toMatchObject({
-      metadata: { labels: { team: "shop" }, annotations: { app: "shop", limited: "yes" } },
+      metadata: { labels: { team: "shop" }, annotations: { app: line.shop, limited: "yes" } },
       spec: {
         replicas: 0,
         minReadySeconds: 3,
@@ -195,14 +195,14 @@ function(tier, count) [
       extVars: [{ name: "app", value: "$ARGOCD_APP_NAME" }],
       libs: ["vendor"],
     };
-    await line.create("shop", {
+    await line.create(line.shop, {
       ...automated,
       source: { repoURL: line.repository.url, path: "app", targetRevision: "main", directory: { jsonnet } },
     });
-    const app = await line.reaches("shop", healthy(sha));
+    const app = await line.reaches(line.shop, healthy(sha));
     expect(app.status?.sourceType).toBe("Directory");
     expect(app.status?.resources?.map(({ name }) => name)).toEqual(["settings-gold-1", "settings-gold-2"]);
-    expect((await line.object("v1", "ConfigMap", "settings-gold-2"))?.["data"]).toEqual({ app: "shop" });
+    expect((await line.object("v1", "ConfigMap", "settings-gold-2"))?.["data"]).toEqual({ app: line.shop });
   });
 
   it("given several sources, one of them the values of another, then all are delivered as one", async () => {
@@ -223,27 +223,31 @@ function(tier, count) [
       { repoURL, path: "plain", targetRevision: "main" },
     ];
     // The line's own spec has a source, which the list outranks.
-    await line.create("shop", { ...automated, sources });
-    const app = await line.reaches("shop", (each) => healthy()(each) && each.status?.sync?.revisions?.[2] === sha);
+    await line.create(line.shop, { ...automated, sources });
+    const app = await line.reaches(line.shop, (each) => healthy()(each) && each.status?.sync?.revisions?.[2] === sha);
     expect(app.status).toMatchObject({
       sourceTypes: ["Helm", "", "Directory"],
       sync: { revisions: [sha, sha, sha], comparedTo: { sources } },
       history: [{ id: 0, revisions: [sha, sha, sha], sources }],
       operationState: { syncResult: { revisions: [sha, sha, sha], sources } },
     });
-    expect((await line.object("v1", "ConfigMap", "shop-web"))?.["data"]).toMatchObject({ greeting: "from values" });
+    expect((await line.object("v1", "ConfigMap", `${line.shop}-web`))?.["data"]).toMatchObject({
+      greeting: "from values",
+    });
     expect(await line.object("v1", "ConfigMap", "plain")).toBeDefined();
     const next = line.commit({ "env/prod/web.yaml": "greeting: changed\n" });
-    await line.reaches("shop", (each) => healthy()(each) && each.status?.sync?.revisions?.[0] === next);
-    expect((await line.object("v1", "ConfigMap", "shop-web"))?.["data"]).toMatchObject({ greeting: "changed" });
+    await line.reaches(line.shop, (each) => healthy()(each) && each.status?.sync?.revisions?.[0] === next);
+    expect((await line.object("v1", "ConfigMap", `${line.shop}-web`))?.["data"]).toMatchObject({ greeting: "changed" });
     await line.client.patch(
       await line.client.resourceFor("argoproj.io/v1alpha1", "Application"),
-      { namespace: line.control, name: "shop" },
+      { namespace: line.control, name: line.shop },
       { type: "merge", body: { spec: { syncPolicy: null }, operation: { sync: { revisions: [sha, sha, sha] } } } },
     );
-    const back = await line.reaches("shop", (each) => each.status?.history?.length === 3);
+    const back = await line.reaches(line.shop, (each) => each.status?.history?.length === 3);
     expect(back.status?.history?.[2]).toMatchObject({ revisions: [sha, sha, sha] });
-    expect((await line.object("v1", "ConfigMap", "shop-web"))?.["data"]).toMatchObject({ greeting: "from values" });
+    expect((await line.object("v1", "ConfigMap", `${line.shop}-web`))?.["data"]).toMatchObject({
+      greeting: "from values",
+    });
   });
 }
 

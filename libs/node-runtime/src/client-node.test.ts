@@ -20,10 +20,17 @@ describeWith(["bwrap"], "the JavaScript client of Kubernetes on the embedded API
     config.loadFromString(kubeconfig);
     await node.createPod("talk", {
       containers: [
-        { name: "main", image: "node:20", ports: [{ containerPort: 8080 }], command: ["node", "-e", HTTP_SERVER] },
+        {
+          name: "main",
+          image: "node:20",
+          ports: [{ containerPort: 8080 }],
+          command: ["node", "-e", HTTP_SERVER],
+          readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 },
+        },
       ],
     });
-    await node.waitFor("talk", (pod) => pod["status"]?.phase === "Running");
+    // This client never ends a connection that the pod did not take.
+    await node.waitFor("talk", (pod) => pod["status"]?.containerStatuses?.[0]?.ready === true);
   });
   afterAll(async () => {
     await node?.close();
