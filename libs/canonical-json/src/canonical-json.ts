@@ -59,3 +59,7 @@ export function deepFreeze<T>(value: T): T {
   for (const member of Object.values(value)) deepFreeze(member);
   return value;
 }
+
+/** A text of JSON in the form that Go's encoder gives it: what HTML would act on, and ends of lines of Unicode, are escaped. */
+export const goEscaped = (json: string): string =>
+  json.replace(/[<>&\u2028\u2029]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);

@@ -1,4 +1,4 @@
-import { deepEqual } from "@tiphys/canonical-json";
+import { deepEqual, goEscaped } from "@tiphys/canonical-json";
 import { memberSchema, type Schema } from "@tiphys/kube-schema";
 import { elementText, type FieldSet, isMember, leaf } from "./field-set.js";
 import { goSyntax, goText, goType } from "./go-text.js";
@@ -25,12 +25,7 @@ export function listElement(schema: Schema, item: Json): string {
     .join(",")}}`;
 }
 
-/** JSON as Go writes it: some signs are escaped everywhere. */
-const goJson = (value: Json): string =>
-  JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+const goJson = (value: Json): string => goEscaped(JSON.stringify(value));
 
 const sorted = new WeakMap<readonly string[], readonly string[]>();
 function sortedKeys(keys: readonly string[]): readonly string[] {

@@ -22,6 +22,10 @@ const joined = (head: string, detail?: string): string => (detail ? `${head}: ${
 
 const escapes: Readonly<Record<string, string>> = { "<": "\\u003c", ">": "\\u003e", "&": "\\u0026" };
 
+/** A map as messages show it: in the order of its keys. */
+export const sortedMap = (map: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
+
 /** A value as messages show it: texts quoted, everything else as the JSON that Go writes. */
 export function shown(value: unknown): string {
   if (value === null || value === undefined) return "null";

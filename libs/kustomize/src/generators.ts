@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { goEscaped } from "@tiphys/canonical-json";
 import { type Data, get, isMap, put, textOf } from "./data.js";
 import { fail, within } from "./errors.js";
 import { type Behavior, Resource } from "./resource.js";
@@ -150,9 +151,7 @@ function goJson(value: unknown): string {
   }
   const text = JSON.stringify(value);
   if (typeof value !== "string") return text;
-  return text
-    .replace(/[<>&\u2028\u2029]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    .replace(/\\[bf]/g, (letter) => (letter === "\\b" ? "\\u0008" : "\\u000c"));
+  return goEscaped(text).replace(/\\[bf]/g, (letter) => (letter === "\\b" ? "\\u0008" : "\\u000c"));
 }
 
 /** The suffix that a name gets from the content. */

@@ -1,3 +1,4 @@
+import { goEscaped } from "@tiphys/canonical-json";
 import { InvalidArgumentError } from "@tiphys/errors";
 
 /** What commands know about the application whose source they render. */
@@ -81,14 +82,10 @@ function parameterVariables(parameters: readonly PluginParameter[]): Environment
       ...array.map((value, i) => ({ name: `${base}_${i}`, value })),
     ];
   });
-  return [{ name: "ARGOCD_APP_PARAMETERS", value: goJson(json) }, ...single];
+  return [{ name: "ARGOCD_APP_PARAMETERS", value: goEscaped(json) }, ...single];
 }
 
 const escaped = (name: string): string => name.toUpperCase().replace(/[^A-Z0-9_]/g, "_");
-/** Go's encoder escapes what HTML would act on. */
-const goJson = (json: string): string =>
-  json.replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
-
 const SPECIAL = /^[*#$@!?\-0-9]$/;
 const NAME = /[A-Za-z0-9_]/;
 

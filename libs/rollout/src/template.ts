@@ -1,4 +1,4 @@
-import { clone } from "@tiphys/canonical-json";
+import { clone, goEscaped } from "@tiphys/canonical-json";
 import { CHANGE_ANNOTATION, TRACEPARENT_ANNOTATION } from "@tiphys/identity";
 import { parseQuantity } from "@tiphys/kube-values";
 import { type CanaryStep, POD_TEMPLATE_HASH_LABEL, type PodTemplate } from "@tiphys/resources";
@@ -16,9 +16,7 @@ const SAFE_DIGITS = "456789bcdf";
 export const safeText = (number: number): string =>
   [...String(number)].map((digit) => SAFE_DIGITS[Number(digit)]).join("");
 
-/** JSON as Go writes it: `<`, `>` and `&` escaped. */
-const goJson = (value: unknown): string =>
-  JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+const goJson = (value: unknown): string => goEscaped(JSON.stringify(value));
 
 const utf8 = new TextEncoder();
 

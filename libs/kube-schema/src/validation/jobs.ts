@@ -3,7 +3,7 @@ import { deepEqual } from "@tiphys/canonical-json";
 import { InvalidScheduleError, isTimeZone, parseSchedule } from "@tiphys/cron";
 import { isDnsLabel, isQualifiedName } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
-import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from "../field-error.js";
+import { duplicate, type FieldError, invalid, notSupported, required, sortedMap, tooMany } from "../field-error.js";
 import { selects, validateSelector } from "./metadata.js";
 import { counts, validateTemplate } from "./workloads.js";
 
@@ -198,11 +198,8 @@ function successPolicy(spec: any, path: string): FieldError[] {
   return errors;
 }
 
-/** As messages show maps. */
-const sortedKeys = (map: Record<string, unknown>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
 const sortedSelector = (selector: any): unknown =>
-  selector.matchLabels ? { ...selector, matchLabels: sortedKeys(selector.matchLabels) } : selector;
+  selector.matchLabels ? { ...selector, matchLabels: sortedMap(selector.matchLabels) } : selector;
 
 /** A selector that the server has made up finds the pods of this Job and of no other. */
 function generatedSelector({ metadata, spec }: KubeObject): FieldError[] {
@@ -220,7 +217,7 @@ function generatedSelector({ metadata, spec }: KubeObject): FieldError[] {
     const field = `spec.template.metadata.labels[${label}]`;
     const problem = `must be '${value}'`;
     if (labels[label] === undefined) errors.push(required(field, problem));
-    else if (labels[label] !== value) errors.push(invalid(field, sortedKeys(labels), problem));
+    else if (labels[label] !== value) errors.push(invalid(field, sortedMap(labels), problem));
   }
   if (validateSelector(spec.selector, "").length === 0 && !selects(spec.selector, expected)) {
     errors.push(invalid("spec.selector", sortedSelector(spec.selector), "`selector` not auto-generated"));
@@ -236,7 +233,7 @@ export function validateJob(object: KubeObject, old?: KubeObject): FieldError[] 
   const labels = spec.template?.metadata?.labels ?? {};
   if (spec.selector && selector.length === 0 && !selects(spec.selector, labels)) {
     const problem = "`selector` does not match template `labels`";
-    errors.push(invalid("spec.template.metadata.labels", sortedKeys(labels), problem));
+    errors.push(invalid("spec.template.metadata.labels", sortedMap(labels), problem));
   }
   if (old === undefined) {
     if (spec.completionMode === "Indexed" && spec.completions > 0) {

@@ -3,7 +3,16 @@
 import { deepEqual } from "@tiphys/canonical-json";
 import { compareQuantities, isDnsSubdomain, isQualifiedName, parseQuantity } from "@tiphys/kube-values";
 import type { KubeObject } from "@tiphys/resources";
-import { duplicate, type FieldError, forbidden, invalid, notSupported, required, tooLong } from "../field-error.js";
+import {
+  duplicate,
+  type FieldError,
+  forbidden,
+  invalid,
+  notSupported,
+  required,
+  sortedMap,
+  tooLong,
+} from "../field-error.js";
 import { volumeKinds } from "../warnings/volume-kinds.js";
 import { goDiff } from "./go-diff.js";
 import { Found, hostPathTypes, resourceAmount, validateClaimSpec, validateNodeSelector } from "./pod/index.js";
@@ -77,7 +86,7 @@ function checkCapacity(capacity: Record<string, string>): FieldError[] {
   const names = Object.keys(capacity);
   if (names.length === 0) errors.push(required(path));
   if (capacity["storage"] === undefined || names.length > 1) {
-    errors.push(notSupported(path, names.length > 0 ? sorted(capacity) : null, ["storage"]));
+    errors.push(notSupported(path, names.length > 0 ? sortedMap(capacity) : null, ["storage"]));
   }
   for (const [name, amount] of Object.entries(capacity)) {
     const here = `${path}[${name}]`;
@@ -86,9 +95,6 @@ function checkCapacity(capacity: Record<string, string>): FieldError[] {
   }
   return errors;
 }
-
-const sorted = (map: Record<string, unknown>): object =>
-  Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** An amount that is not less than nothing, which is told in whole numbers. */
 function basicAmount(amount: string, field: string): FieldError[] {
@@ -153,7 +159,7 @@ const shownMembers: Readonly<Record<string, (source: any) => object>> = {
     VolumeHandle: csi.volumeHandle ?? "",
     ReadOnly: csi.readOnly ?? false,
     FSType: csi.fsType ?? "",
-    VolumeAttributes: csi.volumeAttributes ? sorted(csi.volumeAttributes) : null,
+    VolumeAttributes: csi.volumeAttributes ? sortedMap(csi.volumeAttributes) : null,
     ...Object.fromEntries(
       ["controllerPublish", "nodeStage", "nodePublish", "controllerExpand", "nodeExpand"].map((use) => {
         const { name = "", namespace = "" } = csi[`${use}SecretRef`] ?? {};
@@ -191,8 +197,8 @@ const shownClaim = (spec: any) => ({
   AccessModes: spec.accessModes ?? null,
   Selector: spec.selector ?? null,
   Resources: {
-    Limits: spec.resources?.limits ? sorted(spec.resources.limits) : null,
-    Requests: spec.resources?.requests ? sorted(spec.resources.requests) : null,
+    Limits: spec.resources?.limits ? sortedMap(spec.resources.limits) : null,
+    Requests: spec.resources?.requests ? sortedMap(spec.resources.requests) : null,
   },
   VolumeName: spec.volumeName ?? "",
   StorageClassName: spec.storageClassName ?? null,
@@ -321,7 +327,7 @@ function checkTopologies(terms: any[]): FieldError[] {
       keys.add(key);
       shown[key] = [...list].sort();
     }
-    const text = JSON.stringify(sorted(shown));
+    const text = JSON.stringify(sortedMap(shown));
     if (seen.includes(text)) errors.push(duplicate(path, ""));
     seen.push(text);
   }

@@ -1,3 +1,4 @@
+import { goEscaped } from "@tiphys/canonical-json";
 import { InvalidArgumentError, LimitExceededError } from "@tiphys/errors";
 import { limits } from "@tiphys/limits";
 import { type Branch, type Node, plainFloat, type Store } from "../tree.js";
@@ -118,12 +119,7 @@ function emit(node: Node, indent: string): string {
   return type === "int" ? text : quoted(text);
 }
 
-/** As Go writes it: what HTML would act on is escaped. */
-const quoted = (text: string): string =>
-  JSON.stringify(text).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+const quoted = (text: string): string => goEscaped(JSON.stringify(text));
 
 /** The content of a binary file, which SOPS keeps as the member `data` of an object. */
 export const binaryStore: Store = {
